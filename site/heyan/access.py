@@ -1,0 +1,150 @@
+"""Who may do what: permissions, roles, and the mark that every route carries.
+
+The application refuses to start with a route that declares neither `public` nor `requires`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+
+class Realm(enum.Enum):
+    """The three kinds of account; none can sign in through another's door."""
+
+    PUBLIC = "public"
+    ORGANIZER = "organizer"
+    STAFF = "staff"
+
+
+class Role(enum.Enum):
+    """What an account is here for."""
+
+    STUDENT = "student"
+    ORGANIZER_MEMBER = "organizer_member"
+    ORGANIZER_OWNER = "organizer_owner"
+    SERVICE = "service"
+    OPERATIONS = "operations"
+    PRIVACY_OFFICER = "privacy_officer"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class Permission(enum.Enum):
+    """A thing that a route lets someone do."""
+
+    OWN_ACCOUNT = "own_account"
+    OWN_ENROLMENT = "own_enrolment"
+    ORGANIZER_HOME = "organizer_home"
+    ORGANIZER_KEYS = "organizer_keys"
+    ORGANIZER_MEMBERS = "organizer_members"
+    ORGANIZER_RELEASES = "organizer_releases"
+    ORGANIZER_DECIDE = "organizer_decide"
+    STAFF_HOME = "staff_home"
+    LEADS_WORK = "leads_work"
+    EVENTS_MANAGE = "events_manage"
+    ORGANIZATIONS_MANAGE = "organizations_manage"
+    RECIPIENTS_CONFIRM = "recipients_confirm"
+    RECIPIENTS_APPROVE = "recipients_approve"
+    STAFF_MANAGE = "staff_manage"
+    AUDIT_READ = "audit_read"
+
+
+P = Permission
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.STUDENT: frozenset({P.OWN_ACCOUNT, P.OWN_ENROLMENT}),
+    Role.ORGANIZER_MEMBER: frozenset(
+        {P.OWN_ACCOUNT, P.ORGANIZER_HOME, P.ORGANIZER_RELEASES, P.ORGANIZER_DECIDE}
+    ),
+    Role.ORGANIZER_OWNER: frozenset(
+        {
+            P.OWN_ACCOUNT,
+            P.ORGANIZER_HOME,
+            P.ORGANIZER_RELEASES,
+            P.ORGANIZER_DECIDE,
+            P.ORGANIZER_KEYS,
+            P.ORGANIZER_MEMBERS,
+        }
+    ),
+    Role.SERVICE: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.LEADS_WORK}),
+    Role.OPERATIONS: frozenset(
+        {
+            P.OWN_ACCOUNT,
+            P.STAFF_HOME,
+            P.EVENTS_MANAGE,
+            P.ORGANIZATIONS_MANAGE,
+            P.RECIPIENTS_CONFIRM,
+        }
+    ),
+    Role.PRIVACY_OFFICER: frozenset(
+        {P.OWN_ACCOUNT, P.STAFF_HOME, P.RECIPIENTS_APPROVE, P.AUDIT_READ}
+    ),
+    Role.ADMINISTRATOR: frozenset(
+        {P.OWN_ACCOUNT, P.STAFF_HOME, P.STAFF_MANAGE, P.RECIPIENTS_APPROVE, P.AUDIT_READ}
+    ),
+    Role.AUDITOR: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.AUDIT_READ}),
+}
+
+REALM_OF: dict[Role, Realm] = {
+    Role.STUDENT: Realm.PUBLIC,
+    Role.ORGANIZER_MEMBER: Realm.ORGANIZER,
+    Role.ORGANIZER_OWNER: Realm.ORGANIZER,
+    Role.SERVICE: Realm.STAFF,
+    Role.OPERATIONS: Realm.STAFF,
+    Role.PRIVACY_OFFICER: Realm.STAFF,
+    Role.ADMINISTRATOR: Realm.STAFF,
+    Role.AUDITOR: Realm.STAFF,
+}
+
+MFA_REALMS = frozenset({Realm.ORGANIZER, Realm.STAFF})
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What a route asks of the person in front of it.
+
+    ``permission`` None means the route is open. ``step_up`` asks for a second factor within the
+    last ten minutes. ``mfa_setup`` marks the few routes that a person whose second factor is
+    still missing may use.
+    """
+
+    permission: Permission | None
+    step_up: bool = False
+    mfa_setup: bool = False
+
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+def public(view: V) -> V:
+    """Mark *view* as readable by anyone, without an account."""
+    view.__heyan_requires__ = Requirement(None)  # type: ignore[attr-defined]
+    return view
+
+
+def requires(
+    permission: Permission, *, step_up: bool = False, mfa_setup: bool = False
+) -> Callable[[V], V]:
+    """Mark *view* as open only to roles that hold *permission*."""
+
+    def mark(view: V) -> V:
+        view.__heyan_requires__ = Requirement(  # type: ignore[attr-defined]
+            permission, step_up=step_up, mfa_setup=mfa_setup
+        )
+        return view
+
+    return mark
+
+
+def requirement_of(view: Callable[..., Any]) -> Requirement | None:
+    """Return what *view* declared, or None when it declared nothing."""
+    found: Requirement | None = getattr(view, "__heyan_requires__", None)
+    return found
+
+
+def allowed(roles: frozenset[Role], permission: Permission) -> bool:
+    """Tell whether any of *roles* holds *permission*."""
+    return any(permission in GRANTS[role] for role in roles)

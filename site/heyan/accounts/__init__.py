@@ -1,0 +1,1 @@
+"""Accounts, sign-in, sessions and second factors of all three realms."""

@@ -1,0 +1,242 @@
+"""The registry of personal data: the one place that says what is kept, why and how long.
+
+It drives the public data table, masking, retention, log redaction and access checks. A personal
+column names its category through `heyan.db.personal`; a test fails on one that does not.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Column, MetaData
+
+
+class Level(enum.IntEnum):
+    """Grades of DESIGN section 3."""
+
+    L1_PUBLIC = 1
+    L2_CONTACT = 2
+    L3_SENSITIVE = 3
+    L4_IDENTITY = 4
+
+
+class Ending(enum.Enum):
+    """What happens when the period is over."""
+
+    DELETE = "delete"
+    ANONYMISE = "anonymise"
+    SHRED = "shred"
+
+
+@dataclass(frozen=True)
+class Category:
+    """One category of personal data.
+
+    ``days`` counts from ``counted_from`` (both also in words, for the public table); None means
+    as long as ``counted_from`` says. ``basis`` names the article the processing rests on, and
+    ``recipients`` who outside the company gets it.
+    """
+
+    key: str
+    level: Level
+    label: Any
+    items: Any
+    purpose: Any
+    basis: Any
+    days: int | None
+    counted_from: Any
+    ending: Ending
+    recipients: Any
+    source: str
+
+
+_NOBODY = _l("不提供给他人")
+_ORGANIZER = _l("您报名项目的主办单位")
+_CONSENT = _l("您的同意（个人信息保护法第十三条第一项）")
+_SEPARATE = _l("您的单独同意（个人信息保护法第二十九条）")
+_CONTRACT = _l("为您办理报名所必需（个人信息保护法第十三条第二项）")
+_DUTY = _l("履行法定义务（个人信息保护法第十三条第三项）")
+
+CATEGORIES: tuple[Category, ...] = (
+    Category(
+        "lead.contact",
+        Level.L2_CONTACT,
+        _l("回电登记"),
+        _l("称呼、手机号、想了解的项目、方便接听的时间"),
+        _l("按您的要求给您回电"),
+        _CONSENT,
+        90,
+        _l("最后一次联系之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "CONTROLS 5",
+    ),
+    Category(
+        "account.contact",
+        Level.L2_CONTACT,
+        _l("账号"),
+        _l("手机号或登录名、称呼"),
+        _l("登录、保护账号安全、通知您办理进展"),
+        _CONTRACT,
+        None,
+        _l("账号存续期间；连续 24 个月未使用，通知后删除"),
+        Ending.DELETE,
+        _NOBODY,
+        "PIPL 47",
+    ),
+    Category(
+        "account.credentials",
+        Level.L3_SENSITIVE,
+        _l("登录凭据"),
+        _l("密码的不可逆摘要、动态验证码密钥、备用码的摘要"),
+        _l("确认登录的人是您本人"),
+        _CONTRACT,
+        None,
+        _l("账号存续期间"),
+        Ending.DELETE,
+        _NOBODY,
+        "PIPL 51",
+    ),
+    Category(
+        "security_log",
+        Level.L2_CONTACT,
+        _l("安全日志"),
+        _l("登录时间、IP 地址、浏览器标识"),
+        _l("发现异常登录，保障网络安全"),
+        _DUTY,
+        180,
+        _l("产生之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "CSL 23; CONTROLS L-30",
+    ),
+    Category(
+        "student.profile",
+        Level.L2_CONTACT,
+        _l("学员资料"),
+        _l("学员姓名、出生日期、与账号持有人的关系"),
+        _l("办理报名；判断是否需要监护人同意"),
+        _CONTRACT,
+        None,
+        _l("账号存续期间或解除绑定之日"),
+        Ending.DELETE,
+        _ORGANIZER,
+        "PIPL 47",
+    ),
+    Category(
+        "registration.answers",
+        Level.L2_CONTACT,
+        _l("报名信息"),
+        _l("报名项目要求填写的内容"),
+        _l("办理该项目的报名"),
+        _CONTRACT,
+        365,
+        _l("项目结束之日"),
+        Ending.ANONYMISE,
+        _ORGANIZER,
+        "CONTROLS 5",
+    ),
+    Category(
+        "identity.number",
+        Level.L3_SENSITIVE,
+        _l("身份证件号码"),
+        _l("身份证件号码（封存，本网站打不开）"),
+        _l("交给主办单位核验身份"),
+        _SEPARATE,
+        30,
+        _l("核验结果公布之日，最迟为项目结束之日"),
+        Ending.SHRED,
+        _ORGANIZER,
+        "PIPL 28, 29",
+    ),
+    Category(
+        "identity.number_tail",
+        Level.L2_CONTACT,
+        _l("身份证件号码后四位"),
+        _l("号码的最后四位"),
+        _l("让您认出自己填的是哪个号码"),
+        _CONTRACT,
+        365,
+        _l("项目结束之日"),
+        Ending.ANONYMISE,
+        _NOBODY,
+        "CONTROLS 5",
+    ),
+    Category(
+        "identity.document",
+        Level.L4_IDENTITY,
+        _l("身份认证材料"),
+        _l("身份证件照片、学生证、证件照等（封存，本网站打不开）"),
+        _l("交给主办单位核验身份，不作他用"),
+        _SEPARATE,
+        30,
+        _l("核验结果公布之日，最迟为项目结束之日；被替换的旧件 24 小时"),
+        Ending.SHRED,
+        _ORGANIZER,
+        "PIPL 19, 28, 29",
+    ),
+    Category(
+        "decision",
+        Level.L3_SENSITIVE,
+        _l("核验结果"),
+        _l("通过或退回、退回原因、材料流转记录"),
+        _l("告诉您结果；处理申诉与争议"),
+        _CONTRACT,
+        1095,
+        _l("结果公布之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "民法典 188; 网络数据安全管理条例 12",
+    ),
+    Category(
+        "consent",
+        Level.L3_SENSITIVE,
+        _l("同意记录"),
+        _l("同意或撤回的时间、所依据的文本、IP 地址、浏览器标识"),
+        _l("证明处理得到了您的同意"),
+        _DUTY,
+        1095,
+        _l("关系终止之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "PIPL 69",
+    ),
+    Category(
+        "consent.guardian",
+        Level.L3_SENSITIVE,
+        _l("监护人同意"),
+        _l("监护人姓名、与学员的关系、电话"),
+        _l("不满十四周岁的学员由监护人同意"),
+        _SEPARATE,
+        1095,
+        _l("关系终止之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "PIPL 31",
+    ),
+)
+
+REGISTRY: dict[str, Category] = {category.key: category for category in CATEGORIES}
+
+
+def personal_columns(metadata: MetaData) -> Iterator[tuple[Column[Any], Category]]:
+    """Yield every personal column with its category; `KeyError` for an unknown category."""
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if key := column.info.get("category"):
+                yield column, REGISTRY[key]
+
+
+def mask_name(name: str) -> str:
+    """Return a name for lists: the first character stays."""
+    return name[:1] + "＊" * max(1, min(len(name) - 1, 3)) if name else ""
+
+
+def mask_phone(phone: str) -> str:
+    """Return an E.164 number for lists: three digits in front and two behind stay."""
+    digits = phone.removeprefix("+86")
+    return digits[:3] + "＊" * 4 + digits[-2:] if len(digits) > 6 else "＊＊＊"

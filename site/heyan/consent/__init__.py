@@ -1,0 +1,1 @@
+"""The consent ledger and the question every processing asks of it."""

@@ -1,0 +1,64 @@
+"""Purposes as data (A6): what may be asked, in which words, and which consents stand apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """One purpose. ``separate`` means a consent of its own (单独同意, PIPL 29, 23, 31)."""
+
+    key: str
+    text: Any
+    separate: bool
+    needed_for: Any
+
+
+LEAD_CALLBACK = "lead_callback"
+ACCOUNT = "account"
+IDENTITY_DOCUMENTS = "identity_documents"
+HAND_OVER = "hand_over"
+GUARDIAN = "guardian"
+
+PURPOSES: dict[str, Purpose] = {
+    purpose.key: purpose
+    for purpose in (
+        Purpose(
+            LEAD_CALLBACK,
+            _l("同意使用姓名和手机号给我回电，90 天后删除。"),
+            False,
+            _l("不同意则无法给您回电，浏览网站不受影响。"),
+        ),
+        Purpose(
+            ACCOUNT,
+            _l("同意按个人信息保护政策开立并使用账号。"),
+            False,
+            _l("不同意则无法开立账号，浏览网站和拨打咨询电话不受影响。"),
+        ),
+        Purpose(
+            IDENTITY_DOCUMENTS,
+            _l(
+                "单独同意处理身份认证材料（敏感个人信息）：上传时加注用途并封存，"
+                "只用于核验身份；如果泄露，可能被人冒用身份。"
+            ),
+            True,
+            _l("不同意则无法上传证件，本次报名不能提交。"),
+        ),
+        Purpose(
+            HAND_OVER,
+            _l("单独同意把身份认证材料交给主办单位核验。"),
+            True,
+            _l("不同意则主办单位无法核验，本次报名不能提交。"),
+        ),
+        Purpose(
+            GUARDIAN,
+            _l("我是学员的监护人，同意处理这名未满十四周岁学员的个人信息。"),
+            True,
+            _l("没有监护人同意，不能为未满十四周岁的学员报名。"),
+        ),
+    )
+}

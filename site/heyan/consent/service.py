@@ -1,0 +1,173 @@
+"""The verbs of the consent ledger: grant, withdraw, ask."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.consent.models import ConsentRecord
+from heyan.consent.purposes import PURPOSES
+from heyan.db import transaction
+from heyan.policies.service import version_in_force
+
+
+class ConsentMissing(Exception):
+    """Processing was asked for a purpose that the person has not agreed to."""
+
+    def __init__(self, purpose: str) -> None:
+        super().__init__(purpose)
+        self.purpose = purpose
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """From where a consent came: the request's address and browser."""
+
+    source: str
+    user_agent: str
+
+
+def _write(
+    session: Session,
+    purpose: str,
+    granted: bool,
+    evidence: Evidence,
+    *,
+    text_shown: str,
+    account_id: uuid.UUID | None,
+    lead_id: uuid.UUID | None,
+    student_id: uuid.UUID | None,
+    registration_id: uuid.UUID | None,
+    details: Mapping[str, object] | None,
+    guardian: Mapping[str, str] | None,
+) -> ConsentRecord:
+    if purpose not in PURPOSES:
+        raise KeyError(purpose)
+    if (account_id is None) == (lead_id is None):
+        raise ValueError("a consent belongs to an account or to a lead")
+    policy = version_in_force(session)
+    record = ConsentRecord(
+        account_id=account_id,
+        lead_id=lead_id,
+        student_id=student_id,
+        registration_id=registration_id,
+        purpose=purpose,
+        granted=granted,
+        policy_version=policy.version,
+        policy_sha256=policy.content_sha256,
+        text_shown=text_shown,
+        at=clock.now(),
+        source=evidence.source,
+        user_agent=evidence.user_agent[:400],
+        details=dict(details or {}),
+        guardian=json.dumps(dict(guardian), ensure_ascii=False) if guardian else None,
+    )
+    session.add(record)
+    session.flush()
+    return record
+
+
+def grant(
+    session: Session,
+    purpose: str,
+    evidence: Evidence,
+    *,
+    text_shown: str,
+    account_id: uuid.UUID | None = None,
+    lead_id: uuid.UUID | None = None,
+    student_id: uuid.UUID | None = None,
+    registration_id: uuid.UUID | None = None,
+    details: Mapping[str, object] | None = None,
+    guardian: Mapping[str, str] | None = None,
+) -> ConsentRecord:
+    """Write that the person agreed to *purpose*, with the text as it was shown (A2)."""
+    with transaction(session):
+        return _write(
+            session,
+            purpose,
+            True,
+            evidence,
+            text_shown=text_shown,
+            account_id=account_id,
+            lead_id=lead_id,
+            student_id=student_id,
+            registration_id=registration_id,
+            details=details,
+            guardian=guardian,
+        )
+
+
+def withdraw(
+    session: Session,
+    purpose: str,
+    evidence: Evidence,
+    *,
+    text_shown: str,
+    account_id: uuid.UUID,
+    student_id: uuid.UUID | None = None,
+    registration_id: uuid.UUID | None = None,
+) -> ConsentRecord:
+    """Write that the person took *purpose* back; the effect is the caller's to carry out."""
+    with transaction(session):
+        return _write(
+            session,
+            purpose,
+            False,
+            evidence,
+            text_shown=text_shown,
+            account_id=account_id,
+            lead_id=None,
+            student_id=student_id,
+            registration_id=registration_id,
+            details=None,
+            guardian=None,
+        )
+
+
+def standing(
+    session: Session,
+    purpose: str,
+    *,
+    account_id: uuid.UUID,
+    student_id: uuid.UUID | None = None,
+    registration_id: uuid.UUID | None = None,
+) -> ConsentRecord | None:
+    """Return the latest record for *purpose* if it is a grant, else None."""
+    query = select(ConsentRecord).where(
+        ConsentRecord.account_id == account_id, ConsentRecord.purpose == purpose
+    )
+    if student_id is not None:
+        query = query.where(ConsentRecord.student_id == student_id)
+    if registration_id is not None:
+        query = query.where(ConsentRecord.registration_id == registration_id)
+    latest = session.scalars(
+        query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)
+    ).first()
+    return latest if latest is not None and latest.granted else None
+
+
+def require(
+    session: Session,
+    purpose: str,
+    *,
+    account_id: uuid.UUID,
+    student_id: uuid.UUID | None = None,
+    registration_id: uuid.UUID | None = None,
+) -> ConsentRecord:
+    """Return the standing consent for *purpose*, or raise `ConsentMissing` (S-014)."""
+    found = standing(
+        session,
+        purpose,
+        account_id=account_id,
+        student_id=student_id,
+        registration_id=registration_id,
+    )
+    if found is None:
+        raise ConsentMissing(purpose)
+    return found

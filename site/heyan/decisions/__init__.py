@@ -1,0 +1,1 @@
+"""Decisions: what the organizer found, drafted, published and shown."""

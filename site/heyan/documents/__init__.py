@@ -1,0 +1,1 @@
+"""Identity documents: the upload, and what becomes of it (custody)."""

@@ -1,0 +1,199 @@
+"""How settings are read from the environment: one declaration a setting, all faults at once.
+
+Nothing here knows a particular setting; `heyan.settings` and `uploads_worker.settings` declare
+them. No value is ever quoted in an error, since any of them may be a secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """The process cannot start as configured; ``faults`` names every setting at fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(["the settings do not allow a start:", *faults]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """What is known about one setting besides its type and default."""
+
+    name: str
+    doc: str
+    read: Callable[[str], Any]
+    unit: str
+    source: str
+    production: bool
+    secret: bool
+
+
+def setting(  # noqa: PLR0913 - one keyword a fact about a setting
+    name: str,
+    doc: str,
+    *,
+    read: Callable[[str], Any] = str,
+    default: Any = dataclasses.MISSING,
+    unit: str = "",
+    source: str = "",
+    production: bool = False,
+    secret: bool = False,
+) -> Any:
+    """Declare the field that the environment variable *name* fills.
+
+    Without *default* the variable is needed everywhere; *production* makes it needed there.
+    *source* is the rule a number comes from. Secrets stay out of the object's repr.
+    """
+    declaration = Declaration(name, doc, read, unit, source, production, secret)
+    metadata = {"setting": declaration}
+    if default is dataclasses.MISSING:
+        return dataclasses.field(repr=not secret, metadata=metadata)
+    return dataclasses.field(default=default, repr=not secret, metadata=metadata)
+
+
+def declarations(kind: type[Any]) -> list[tuple[dataclasses.Field[Any], Declaration]]:
+    """Return every setting that *kind* declares, in order."""
+    return [
+        (item, item.metadata["setting"])
+        for item in dataclasses.fields(kind)
+        if "setting" in item.metadata
+    ]
+
+
+def load(
+    kind: type[T], environ: Mapping[str, str], *, production: bool
+) -> tuple[T | None, list[str]]:
+    """Return *kind* filled from *environ* and the faults found; the object is None if any is fatal.
+
+    An empty variable counts as absent.
+    """
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    fatal = False
+    for item, declared in declarations(kind):
+        text = environ.get(declared.name, "").strip()
+        if not text:
+            needed_always = item.default is dataclasses.MISSING
+            if needed_always or (production and declared.production):
+                faults.append(f"{declared.name} is missing: {declared.doc}")
+            fatal = fatal or needed_always
+            continue
+        try:
+            values[item.name] = declared.read(text)
+        except (ValueError, binascii.Error) as error:
+            faults.append(f"{declared.name} cannot be read: {_reason(error, declared)}")
+            fatal = True
+    return (None if fatal else kind(**values)), faults
+
+
+def _reason(error: Exception, declared: Declaration) -> str:
+    if isinstance(error, Unreadable):
+        return str(error)
+    return f"expected {declared.unit}" if declared.unit else "not in the expected form"
+
+
+class Unreadable(ValueError):
+    """A value is not in its form; the message may be shown and quotes no value."""
+
+
+def flag(text: str) -> bool:
+    """Read 1/0, true/false, yes/no, on/off."""
+    known = {"1": True, "true": True, "yes": True, "on": True}
+    known |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return known[text.lower()]
+    except KeyError:
+        raise Unreadable("expected true or false") from None
+
+
+def whole(low: int = 0, high: int | None = None) -> Callable[[str], int]:
+    """Return a reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text.replace("_", ""))
+        except ValueError:
+            raise Unreadable("expected a whole number") from None
+        if number < low or (high is not None and number > high):
+            bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+            raise Unreadable(f"expected a number {bounds}")
+        return number
+
+    return read
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read a list parted by commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    """Return a reader of one of *allowed*."""
+
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise Unreadable(f"expected one of {', '.join(allowed)}")
+        return text
+
+    return read
+
+
+def choices(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader of a list of *allowed*."""
+
+    def read(text: str) -> tuple[str, ...]:
+        chosen = names(text)
+        if not chosen or not set(chosen) <= set(allowed):
+            raise Unreadable(f"expected some of {', '.join(allowed)}")
+        return chosen
+
+    return read
+
+
+def key32(text: str) -> bytes:
+    """Read 32 bytes in base64."""
+    raw = base64.b64decode(text, validate=True)
+    if len(raw) != 32:
+        raise Unreadable("expected 32 bytes in base64")
+    return raw
+
+
+def key32_text(text: str) -> str:
+    """Check that *text* is 32 bytes in base64 and keep it as text."""
+    key32(text)
+    return text
+
+
+def key_list(text: str) -> str:
+    """Check ``id:base64[,id:base64…]`` (32 bytes each, ids unique) and keep it as text."""
+    seen: set[str] = set()
+    for item in names(text):
+        key_id, _, value = item.partition(":")
+        if not key_id or not key_id.isalnum() or len(key_id) > 32 or key_id in seen:
+            raise Unreadable("expected id:base64 pairs with unique ids of letters and digits")
+        key32(value)
+        seen.add(key_id)
+    return text
+
+
+def day(text: str) -> date:
+    """Read a date as YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Unreadable("expected a date as YYYY-MM-DD") from None
+
+
+def folder(text: str) -> Path:
+    """Read a path, made absolute."""
+    return Path(text).expanduser().absolute()

@@ -1,0 +1,66 @@
+"""The base of every form, and the fields that several features share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import phonenumbers
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from wtforms import StringField, ValidationError
+
+from heyan.csrf import FormCsrf
+
+
+class Form(FlaskForm):
+    """A form with our token (`heyan.csrf`)."""
+
+    class Meta(FlaskForm.Meta):
+        csrf = True
+        csrf_class = FormCsrf
+        csrf_field_name = "csrf_token"
+
+
+def normalise_phone(raw: str) -> str:
+    """Return *raw* in E.164, mainland China by default; `ValueError` with advice otherwise."""
+    text = raw.strip().replace("－", "-").replace("＋", "+")
+    text = "".join(str(int(char)) if char.isdigit() else char for char in text)
+    digits = "".join(char for char in text if char.isdigit())
+    if not digits:
+        raise ValueError(_("请填写手机号，例如 13800138000"))
+    mainland = not text.startswith(("+", "00")) or text.startswith(("+86", "0086"))
+    if mainland:
+        local = digits.removeprefix("00").removeprefix("86") if len(digits) > 11 else digits
+        if len(local) != 11:
+            raise ValueError(_("手机号应为 11 位，现在是 %(count)s 位", count=len(local)))
+        if not (local[0] == "1" and local[1] in "3456789"):
+            raise ValueError(_("手机号应以 13 至 19 开头，请检查前两位"))
+        return f"+86{local}"
+    try:
+        parsed = phonenumbers.parse("+" + digits.removeprefix("00"), None)
+    except phonenumbers.NumberParseException as error:
+        raise ValueError(_("境外号码请写成 +国家码 号码，例如 +852 51234567")) from error
+    if not phonenumbers.is_valid_number(parsed):
+        raise ValueError(_("这个境外号码不存在，请检查国家码和位数"))
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+class PhoneField(StringField):
+    """A phone number: what was typed is kept; ``e164`` holds the normalised number."""
+
+    e164: str = ""
+
+    def pre_validate(self, form: Any) -> None:
+        try:
+            self.e164 = normalise_phone(self.data or "")
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+def strip(value: str | None) -> str | None:
+    """Filter: trim blanks, and drop characters that no name or answer holds (controls, bidi)."""
+    if value is None:
+        return None
+    return "".join(
+        char for char in value if char.isprintable() and char not in "\u202a\u202b\u202c\u202d\u202e"
+    ).strip()

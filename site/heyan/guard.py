@@ -1,0 +1,200 @@
+"""The door of every request: who is here, may they, is the request their own, and how it leaves.
+
+Default deny: a route that declares nothing keeps the application from starting.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import structlog
+from flask import Flask, Response, abort, g, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_login import LoginManager
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from heyan import cookies, csrf, web
+from heyan.access import Permission, Realm, Requirement, requirement_of
+from heyan.accounts import sessions
+from heyan.accounts.sessions import SignedIn
+from heyan.audit.service import record
+from heyan.db import transaction
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; object-src 'none'; "
+    "form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'; report-uri /csp-report"
+)
+PERMISSIONS_POLICY = (
+    "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), "
+    "fullscreen=(self), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), "
+    "payment=(), picture-in-picture=(), publickey-credentials-get=(self), screen-wake-lock=(), "
+    "usb=(), xr-spatial-tracking=(), browsing-topics=()"
+)
+log = structlog.get_logger()
+
+
+def init(app: Flask) -> None:
+    """Put the door in front of *app*."""
+    manager = LoginManager(app)
+    manager.session_protection = None
+    manager.request_loader(lambda _request: web.login_session())
+    app.before_request(_name_request)
+    app.before_request(_load_person)
+    app.before_request(_check_access)
+    app.before_request(_check_csrf)
+    app.after_request(_leave)
+
+
+def assert_declared(app: Flask) -> None:
+    """Raise `RuntimeError` when a route declares no permission (default deny, C-46)."""
+    silent = [
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint != "static" and requirement_of(app.view_functions[rule.endpoint]) is None
+    ]
+    if silent:
+        raise RuntimeError(f"routes without @public or @requires: {sorted(set(silent))}")
+
+
+def _name_request() -> None:
+    g.request_id = secrets.token_hex(8)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _load_person() -> None:
+    if request.endpoint == "static":
+        return
+    name = cookies.cookie_name(cookies.SESSION, secure=web.settings().secure_cookies)
+    if token := request.cookies.get(name):
+        g.signed_in = sessions.load(web.session(), web.settings(), token)
+        if g.signed_in is None:
+            g.drop_session_cookie = True
+
+
+def _requirement() -> Requirement | None:
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    return requirement_of(web_view(request.endpoint))
+
+
+def web_view(endpoint: str) -> Any:
+    """Return the view function behind *endpoint*."""
+    from flask import current_app
+
+    return current_app.view_functions[endpoint]
+
+
+def _check_access() -> WerkzeugResponse | None:
+    needed = _requirement()
+    if needed is None or needed.permission is None:
+        return None
+    person = web.login_session()
+    if person is None:
+        if request.method in UNSAFE:
+            abort(401)
+        return redirect(url_for(login_endpoint(), next=request.full_path.rstrip("?")))
+    if not person.complete:
+        if needed.mfa_setup:
+            return None
+        _denied(person, needed.permission, "second_factor_missing")
+        abort(403)
+    if not person.may(needed.permission):
+        _denied(person, needed.permission, "permission_missing")
+        abort(403)
+    if needed.step_up and not person.stepped_up(web.settings()):
+        if request.method in UNSAFE:
+            abort(403, description=_("这一步需要先重新验证身份，请返回上一页再试。"))
+        return redirect(url_for("accounts.step_up", next=request.full_path.rstrip("?")))
+    return None
+
+
+def login_endpoint() -> str:
+    """Return the sign-in page that belongs to the present address."""
+    if request.path.startswith("/staff"):
+        return "accounts.staff_login"
+    if request.path.startswith("/organizer"):
+        return "accounts.organizer_login"
+    return "accounts.login"
+
+
+def _denied(person: SignedIn, permission: Permission, why: str) -> None:
+    session = web.session()
+    with transaction(session):
+        record(
+            session,
+            web.actor(),
+            "access.denied",
+            "route",
+            request.endpoint,
+            outcome="denied",
+            permission=permission.value,
+            why=why,
+        )
+
+
+def _check_csrf() -> None:
+    if request.method not in UNSAFE or request.endpoint in (None, "static"):
+        return
+    view = web_view(str(request.endpoint))
+    if getattr(view, "__heyan_csrf_exempt__", False):
+        return
+    if getattr(view, "__heyan_late_csrf__", False):
+        csrf.check_origin()
+        return
+    csrf.check_request()
+
+
+def _leave(response: Response) -> Response:
+    secure = web.settings().secure_cookies
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", CSP)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "strict-origin-when-cross-origin")
+    headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Embedder-Policy", "require-corp")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("X-Permitted-Cross-Domain-Policies", "none")
+    if secure:
+        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
+    if request.endpoint == "static":
+        known = "v" in request.args and response.status_code == 200
+        headers["Cache-Control"] = (
+            "public, max-age=31536000, immutable" if known else "public, max-age=300"
+        )
+        return response
+    needed = _requirement()
+    open_page = needed is not None and needed.permission is None
+    form_page = "set_form_cookie" in g or "form_cookie" in g
+    if g.get("signed_in") or not open_page or form_page or response.status_code >= 400:
+        headers["Cache-Control"] = "no-store"
+    else:
+        headers.setdefault("Cache-Control", "no-cache")
+    headers.add("Vary", "Cookie, Accept-Language")
+    if "set_form_cookie" in g:
+        cookies.set_cookie(response, cookies.FORM, g.set_form_cookie, secure=secure)
+    if g.get("drop_session_cookie"):
+        cookies.drop_cookie(response, cookies.SESSION, secure=secure)
+    _settle_flashes()
+    return response
+
+
+def _settle_flashes() -> None:
+    person: SignedIn | None = g.get("signed_in")
+    if person is None:
+        return
+    kept = [] if g.get("flashes_shown") else list(person.flashes)
+    kept += g.get("new_flashes", []) if not g.get("flashes_shown") else []
+    if kept != person.flashes:
+        sessions.keep_flashes(web.session(), person.id, kept)
+
+
+def is_staff_or_organizer(person: SignedIn | None) -> bool:
+    """Tell whether *person* came through the staff or the organizer door."""
+    return person is not None and person.realm in (Realm.STAFF, Realm.ORGANIZER)

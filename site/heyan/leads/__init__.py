@@ -1,0 +1,1 @@
+"""Callback leads: the public form and the staff queue."""

@@ -1,0 +1,74 @@
+"""Leads: people who asked to be called back."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from heyan.db import Base, EncryptedText, key_column, personal, pg_enum
+
+
+class LeadStatus(enum.Enum):
+    """Where a lead is in the queue."""
+
+    OPEN = "open"
+    ASSIGNED = "assigned"
+    CLOSED = "closed"
+
+
+class LeadOutcome(enum.Enum):
+    """How the call ended."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not_reached"
+    REGISTERED = "registered"
+    NOT_INTERESTED = "not_interested"
+    DO_NOT_CONTACT = "do_not_contact"
+    INVALID = "invalid"
+
+
+class Lead(Base):
+    """A name and a number, left to be called back once."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        # A repeat updates the open lead (B2).
+        Index(
+            "uq_leads_live_phone",
+            "phone_index",
+            unique=True,
+            postgresql_where=text("status <> 'closed'"),
+        ),
+        Index("ix_leads_status_due", "status", "due_at"),
+    )
+
+    id: Mapped[uuid.UUID] = key_column()
+    name: Mapped[str] = personal("lead.contact", EncryptedText("leads.name"))
+    phone: Mapped[str] = personal("lead.contact", EncryptedText("leads.phone"))
+    phone_index: Mapped[bytes] = personal("lead.contact", LargeBinary)
+    event_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("events.id"), index=True)
+    # any | morning | afternoon | evening
+    call_time: Mapped[str] = mapped_column(String(16), default="any")
+    times_asked: Mapped[int] = mapped_column(Integer, default=1)
+    status: Mapped[LeadStatus] = mapped_column(pg_enum(LeadStatus))
+    outcome: Mapped[LeadOutcome | None] = mapped_column(pg_enum(LeadOutcome))
+    note: Mapped[str | None] = personal("lead.contact", EncryptedText("leads.note"))
+    assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    # Deleted then (90 days from the last contact).
+    delete_after: Mapped[datetime] = mapped_column(index=True)
+
+
+class DoNotContact(Base):
+    """Numbers that asked not to be called, as blind indexes only (S-019)."""
+
+    __tablename__ = "do_not_contact"
+
+    phone_index: Mapped[bytes] = personal("lead.contact", LargeBinary, primary_key=True)
+    at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""In-site notices to account holders."""

@@ -1,0 +1,56 @@
+"""The verbs of in-site notices."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.db import transaction
+from heyan.notifications.models import Notice
+
+
+def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object) -> None:
+    """Leave a notice for an account, in the caller's transaction; *params* are ids."""
+    session.add(
+        Notice(
+            account_id=account_id,
+            kind=kind,
+            params={key: str(value) for key, value in params.items()},
+            at=clock.now(),
+        )
+    )
+    session.flush()
+
+
+def unread_count(session: Session, account_id: uuid.UUID) -> int:
+    """Return how many notices the account has not seen."""
+    return session.scalar(
+        select(func.count())
+        .select_from(Notice)
+        .where(Notice.account_id == account_id, Notice.read_at.is_(None))
+    ) or 0
+
+
+def recent(session: Session, account_id: uuid.UUID, limit: int = 30) -> list[Notice]:
+    """Return the account's latest notices, newest first."""
+    return list(
+        session.scalars(
+            select(Notice)
+            .where(Notice.account_id == account_id)
+            .order_by(Notice.at.desc(), Notice.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def mark_read(session: Session, account_id: uuid.UUID) -> None:
+    """Mark all of the account's notices as seen."""
+    with transaction(session):
+        session.execute(
+            update(Notice)
+            .where(Notice.account_id == account_id, Notice.read_at.is_(None))
+            .values(read_at=clock.now())
+        )

@@ -1,0 +1,1 @@
+"""Organizers: who they are and who may act for them."""

@@ -1,0 +1,1 @@
+"""Policy and agreement versions, and the pages that show them."""

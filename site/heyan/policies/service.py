@@ -1,0 +1,65 @@
+"""The verbs of policy versions: which is in force, publish one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.db import transaction
+from heyan.policies.models import PolicyKind, PolicyVersion
+
+
+class NoPolicyInForce(Exception):
+    """Nothing personal may be accepted while no policy version is in force (A1)."""
+
+
+def version_in_force(session: Session, kind: PolicyKind = PolicyKind.PRIVACY) -> PolicyVersion:
+    """Return the version of *kind* in force now; raises `NoPolicyInForce`."""
+    found = session.scalars(
+        select(PolicyVersion)
+        .where(PolicyVersion.kind == kind, PolicyVersion.effective_at <= clock.now())
+        .order_by(PolicyVersion.effective_at.desc(), PolicyVersion.published_at.desc())
+        .limit(1)
+    ).first()
+    if found is None:
+        raise NoPolicyInForce(kind.value)
+    return found
+
+
+def content_digest(content: dict[str, Any]) -> bytes:
+    """Return the SHA-256 of *content* in canonical JSON."""
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).digest()
+
+
+def publish(
+    session: Session,
+    kind: PolicyKind,
+    version: str,
+    effective_at: datetime,
+    content: dict[str, Any],
+    *,
+    changes: str = "",
+    material: bool = False,
+) -> PolicyVersion:
+    """Publish a version; it is in force from *effective_at* on and never changes again."""
+    with transaction(session):
+        row = PolicyVersion(
+            kind=kind,
+            version=version,
+            effective_at=effective_at,
+            content=content,
+            content_sha256=content_digest(content),
+            changes=changes,
+            material=material,
+            published_at=clock.now(),
+        )
+        session.add(row)
+        session.flush()
+        return row

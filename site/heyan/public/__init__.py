@@ -1,0 +1,1 @@
+"""Open pages: home, contact, how custody works."""

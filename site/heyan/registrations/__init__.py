@@ -1,0 +1,1 @@
+"""Registrations: a student's way into an event, from draft to receipt."""

@@ -1,0 +1,1 @@
+"""Releases: batches for an organizer, their recipients and their hand-over."""

@@ -1,0 +1,1 @@
+"""Staff pages that belong to no single feature: home, people, audit."""

@@ -1,0 +1,1 @@
+"""Students bound to an account."""

@@ -1,0 +1,131 @@
+"""What a view may reach for: settings, the request's session, who is here, messages, links.
+
+Thin on purpose: nothing here knows a feature but accounts, whose sessions say who is here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, g, request, url_for
+from sqlalchemy.orm import Session, sessionmaker
+
+from heyan.audit.service import Actor
+from heyan.consent.service import Evidence
+
+if TYPE_CHECKING:
+    from heyan.accounts.sessions import SignedIn
+    from heyan.custody.objects import ObjectStore
+    from heyan.settings import Settings
+
+
+class Heyan:
+    """What the application holds for as long as it runs; ``app.extensions["heyan"]``."""
+
+    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+        self.settings = settings
+        self.sessions = sessions
+        self._objects: ObjectStore | None = None
+        self.assets: dict[str, str] = {}
+
+    @property
+    def objects(self) -> ObjectStore:
+        """The object store with the web's credentials, opened at first use."""
+        if self._objects is None:
+            from heyan.custody.objects import ObjectStore
+
+            self._objects = ObjectStore.for_web(self.settings)
+        return self._objects
+
+
+def heyan() -> Heyan:
+    """Return the application's holder."""
+    held: Heyan = current_app.extensions["heyan"]
+    return held
+
+
+def settings() -> Settings:
+    """Return the settings."""
+    return heyan().settings
+
+
+def session() -> Session:
+    """Return this request's database session, closed at its end."""
+    if "db" not in g:
+        g.db = heyan().sessions()
+    found: Session = g.db
+    return found
+
+
+def login_session() -> SignedIn | None:
+    """Return who is signed in with this request's cookie, or None."""
+    found: SignedIn | None = g.get("signed_in")
+    return found
+
+
+def account_id() -> uuid.UUID:
+    """Return the signed-in account's id; only for routes that require a permission."""
+    signed_in = login_session()
+    if signed_in is None:
+        raise RuntimeError("no one is signed in")
+    return signed_in.account_id
+
+
+def client_address() -> str:
+    """Return the address the request came from, past the configured proxies."""
+    return request.remote_addr or "0.0.0.0"  # noqa: S104 - a placeholder, nothing binds to it
+
+
+def actor() -> Actor:
+    """Return who acts, for the audit."""
+    signed_in = login_session()
+    kind = signed_in.realm.value if signed_in else "public"
+    return Actor(
+        kind=kind,
+        id=signed_in.account_id if signed_in else None,
+        source=client_address(),
+        request_id=g.get("request_id"),
+    )
+
+
+def evidence() -> Evidence:
+    """Return from where this request's consent came."""
+    return Evidence(client_address(), request.headers.get("User-Agent", ""))
+
+
+def flash(kind: str, message: str) -> None:
+    """Leave a message for the next page of a signed-in person: success, info, warning, error."""
+    g.setdefault("new_flashes", []).append([kind, str(message)])
+
+
+def safe_next(target: str | None, fallback: str) -> str:
+    """Return *target* if it is a path on this site, else *fallback* (no open redirect)."""
+    if not target or not target.startswith("/") or target.startswith("//") or "\\" in target:
+        return fallback
+    parts = urlsplit(target)
+    if parts.scheme or parts.netloc or any(ord(char) < 32 for char in target):
+        return fallback
+    return target
+
+
+def asset(path: str) -> str:
+    """Return the URL of a static file with a digest of its content, cacheable for a year."""
+    known = heyan().assets
+    if path not in known or current_app.debug:
+        folder = Path(current_app.static_folder or "")
+        known[path] = hashlib.sha256((folder / path).read_bytes()).hexdigest()[:12]
+    return url_for("static", filename=path, v=known[path])
+
+
+def init_teardown(app: Flask) -> None:
+    """Close the request's session when the request ends."""
+
+    @app.teardown_appcontext
+    def close(_error: BaseException | None) -> None:
+        held: Any = g.pop("db", None)
+        if held is not None:
+            held.close()
