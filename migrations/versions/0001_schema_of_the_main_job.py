@@ -31,18 +31,11 @@ def upgrade() -> None:
         sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entries")),
     )
-    op.create_index(
-        op.f("ix_audit_entries_action"), "audit_entries", ["action"], unique=False
-    )
-    op.create_index(
-        "ix_audit_entries_actor", "audit_entries", ["actor_id"], unique=False
-    )
+    op.create_index(op.f("ix_audit_entries_action"), "audit_entries", ["action"], unique=False)
+    op.create_index("ix_audit_entries_actor", "audit_entries", ["actor_id"], unique=False)
     op.create_index(op.f("ix_audit_entries_at"), "audit_entries", ["at"], unique=False)
     op.create_index(
-        "ix_audit_entries_subject",
-        "audit_entries",
-        ["subject_kind", "subject_id"],
-        unique=False,
+        "ix_audit_entries_subject", "audit_entries", ["subject_kind", "subject_id"], unique=False
     )
     op.create_table(
         "audit_seals",
@@ -72,9 +65,7 @@ def upgrade() -> None:
     op.create_table(
         "policy_versions",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "kind", sa.Enum("privacy", "agreement", name="policy_kind"), nullable=False
-        ),
+        sa.Column("kind", sa.Enum("privacy", "agreement", name="policy_kind"), nullable=False),
         sa.Column("version", sa.String(length=24), nullable=False),
         sa.Column("effective_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
@@ -83,15 +74,10 @@ def upgrade() -> None:
         sa.Column("material", sa.Boolean(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_versions")),
-        sa.UniqueConstraint(
-            "kind", "version", name=op.f("uq_policy_versions_kind_version")
-        ),
+        sa.UniqueConstraint("kind", "version", name=op.f("uq_policy_versions_kind_version")),
     )
     op.create_index(
-        op.f("ix_policy_versions_effective_at"),
-        "policy_versions",
-        ["effective_at"],
-        unique=False,
+        op.f("ix_policy_versions_effective_at"), "policy_versions", ["effective_at"], unique=False
     )
     op.create_table(
         "tombstones",
@@ -104,26 +90,18 @@ def upgrade() -> None:
         sa.Column("proven_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tombstones")),
     )
-    op.create_index(
-        op.f("ix_tombstones_subject_id"), "tombstones", ["subject_id"], unique=False
-    )
+    op.create_index(op.f("ix_tombstones_subject_id"), "tombstones", ["subject_id"], unique=False)
     op.create_table(
         "accounts",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "realm",
-            sa.Enum("public", "organizer", "staff", name="realm"),
-            nullable=False,
-        ),
+        sa.Column("realm", sa.Enum("public", "organizer", "staff", name="realm"), nullable=False),
         sa.Column("login", sa.LargeBinary(), nullable=False),
         sa.Column("login_index", sa.LargeBinary(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=True),
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("second_factor_required", sa.Boolean(), nullable=False),
         sa.Column(
-            "status",
-            sa.Enum("active", "disabled", "closed", name="account_status"),
-            nullable=False,
+            "status", sa.Enum("active", "disabled", "closed", name="account_status"), nullable=False
         ),
         sa.Column("organization_id", sa.Uuid(), nullable=True),
         sa.Column("failed_count", sa.SmallInteger(), nullable=False),
@@ -132,20 +110,13 @@ def upgrade() -> None:
         sa.Column("password_changed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f("fk_accounts_organization_id"),
+            ["organization_id"], ["organizations.id"], name=op.f("fk_accounts_organization_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
-        sa.UniqueConstraint(
-            "realm", "login_index", name=op.f("uq_accounts_realm_login_index")
-        ),
+        sa.UniqueConstraint("realm", "login_index", name=op.f("uq_accounts_realm_login_index")),
     )
     op.create_index(
-        op.f("ix_accounts_organization_id"),
-        "accounts",
-        ["organization_id"],
-        unique=False,
+        op.f("ix_accounts_organization_id"), "accounts", ["organization_id"], unique=False
     )
     op.create_table(
         "audit_chain",
@@ -167,9 +138,7 @@ def upgrade() -> None:
         sa.Column("next_number", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column(
-            "kind",
-            sa.Enum("exam", "competition", "course", name="event_kind"),
-            nullable=False,
+            "kind", sa.Enum("exam", "competition", "course", name="event_kind"), nullable=False
         ),
         sa.Column(
             "status",
@@ -197,26 +166,18 @@ def upgrade() -> None:
         sa.Column("batch_at_documents", sa.Integer(), nullable=False),
         sa.Column("last_batch_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "capacity IS NULL OR capacity > 0", name=op.f("ck_events_capacity")
-        ),
+        sa.CheckConstraint("capacity IS NULL OR capacity > 0", name=op.f("ck_events_capacity")),
         sa.CheckConstraint("closes_at > opens_at", name=op.f("ck_events_window")),
         sa.CheckConstraint("seats_taken >= 0", name=op.f("ck_events_seats")),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f("fk_events_organization_id"),
+            ["organization_id"], ["organizations.id"], name=op.f("fk_events_organization_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
         sa.UniqueConstraint("slug", name=op.f("uq_events_slug")),
     )
     op.create_index(op.f("ix_events_closes_at"), "events", ["closes_at"], unique=False)
-    op.create_index(
-        op.f("ix_events_destroy_at"), "events", ["destroy_at"], unique=False
-    )
-    op.create_index(
-        op.f("ix_events_organization_id"), "events", ["organization_id"], unique=False
-    )
+    op.create_index(op.f("ix_events_destroy_at"), "events", ["destroy_at"], unique=False)
+    op.create_index(op.f("ix_events_organization_id"), "events", ["organization_id"], unique=False)
     op.create_index(op.f("ix_events_status"), "events", ["status"], unique=False)
     op.create_table(
         "account_roles",
@@ -247,10 +208,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "role", name=op.f("pk_account_roles")),
     )
     op.create_index(
-        op.f("ix_account_roles_granted_by"),
-        "account_roles",
-        ["granted_by"],
-        unique=False,
+        op.f("ix_account_roles_granted_by"), "account_roles", ["granted_by"], unique=False
     )
     op.create_table(
         "event_document_kinds",
@@ -285,9 +243,7 @@ def upgrade() -> None:
             ["event_id"], ["events.id"], name=op.f("fk_event_document_kinds_event_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event_document_kinds")),
-        sa.UniqueConstraint(
-            "event_id", "kind", name=op.f("uq_event_document_kinds_event_id_kind")
-        ),
+        sa.UniqueConstraint("event_id", "kind", name=op.f("uq_event_document_kinds_event_id_kind")),
     )
     op.create_table(
         "event_fields",
@@ -303,13 +259,9 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=200), nullable=False),
         sa.Column("category", sa.String(length=60), nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_event_fields_event_id")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_event_fields_event_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event_fields")),
-        sa.UniqueConstraint(
-            "event_id", "key", name=op.f("uq_event_fields_event_id_key")
-        ),
+        sa.UniqueConstraint("event_id", "key", name=op.f("uq_event_fields_event_id_key")),
     )
     op.create_table(
         "invitations",
@@ -320,9 +272,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("invited_by", sa.Uuid(), nullable=True),
-        sa.CheckConstraint(
-            "expires_at > created_at", name=op.f("ck_invitations_expires_later")
-        ),
+        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_invitations_expires_later")),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_invitations_account_id")
         ),
@@ -332,12 +282,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
         sa.UniqueConstraint("code_hash", name=op.f("uq_invitations_code_hash")),
     )
-    op.create_index(
-        op.f("ix_invitations_account_id"), "invitations", ["account_id"], unique=False
-    )
-    op.create_index(
-        op.f("ix_invitations_invited_by"), "invitations", ["invited_by"], unique=False
-    )
+    op.create_index(op.f("ix_invitations_account_id"), "invitations", ["account_id"], unique=False)
+    op.create_index(op.f("ix_invitations_invited_by"), "invitations", ["invited_by"], unique=False)
     op.create_table(
         "leads",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -348,9 +294,7 @@ def upgrade() -> None:
         sa.Column("call_time", sa.String(length=16), nullable=False),
         sa.Column("times_asked", sa.Integer(), nullable=False),
         sa.Column(
-            "status",
-            sa.Enum("open", "assigned", "closed", name="lead_status"),
-            nullable=False,
+            "status", sa.Enum("open", "assigned", "closed", name="lead_status"), nullable=False
         ),
         sa.Column(
             "outcome",
@@ -374,17 +318,11 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["assigned_to"], ["accounts.id"], name=op.f("fk_leads_assigned_to")
         ),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_leads_event_id")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_leads_event_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_leads")),
     )
-    op.create_index(
-        op.f("ix_leads_assigned_to"), "leads", ["assigned_to"], unique=False
-    )
-    op.create_index(
-        op.f("ix_leads_delete_after"), "leads", ["delete_after"], unique=False
-    )
+    op.create_index(op.f("ix_leads_assigned_to"), "leads", ["assigned_to"], unique=False)
+    op.create_index(op.f("ix_leads_delete_after"), "leads", ["delete_after"], unique=False)
     op.create_index(op.f("ix_leads_event_id"), "leads", ["event_id"], unique=False)
     op.create_index("ix_leads_status_due", "leads", ["status", "due_at"], unique=False)
     op.create_index(
@@ -414,10 +352,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_login_sessions_token_hash")),
     )
     op.create_index(
-        op.f("ix_login_sessions_account_id"),
-        "login_sessions",
-        ["account_id"],
-        unique=False,
+        op.f("ix_login_sessions_account_id"), "login_sessions", ["account_id"], unique=False
     )
     op.create_table(
         "notices",
@@ -432,9 +367,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
     )
-    op.create_index(
-        "ix_notices_account_at", "notices", ["account_id", "at"], unique=False
-    )
+    op.create_index("ix_notices_account_at", "notices", ["account_id", "at"], unique=False)
     op.create_table(
         "recipients",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -469,9 +402,7 @@ def upgrade() -> None:
         sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_reason", sa.String(length=200), nullable=True),
-        sa.CheckConstraint(
-            "approved_by <> confirmed_by", name=op.f("ck_recipients_two_people")
-        ),
+        sa.CheckConstraint("approved_by <> confirmed_by", name=op.f("ck_recipients_two_people")),
         sa.CheckConstraint(
             "proposed_by <> confirmed_by AND proposed_by <> approved_by",
             name=op.f("ck_recipients_not_proposer"),
@@ -483,9 +414,7 @@ def upgrade() -> None:
             ["confirmed_by"], ["accounts.id"], name=op.f("fk_recipients_confirmed_by")
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f("fk_recipients_organization_id"),
+            ["organization_id"], ["organizations.id"], name=op.f("fk_recipients_organization_id")
         ),
         sa.ForeignKeyConstraint(
             ["proposed_by"], ["accounts.id"], name=op.f("fk_recipients_proposed_by")
@@ -493,21 +422,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recipients")),
         sa.UniqueConstraint("recipient", name=op.f("uq_recipients_recipient")),
     )
-    op.create_index(
-        op.f("ix_recipients_approved_by"), "recipients", ["approved_by"], unique=False
-    )
+    op.create_index(op.f("ix_recipients_approved_by"), "recipients", ["approved_by"], unique=False)
     op.create_index(
         op.f("ix_recipients_confirmed_by"), "recipients", ["confirmed_by"], unique=False
     )
     op.create_index(
-        op.f("ix_recipients_organization_id"),
-        "recipients",
-        ["organization_id"],
-        unique=False,
+        op.f("ix_recipients_organization_id"), "recipients", ["organization_id"], unique=False
     )
-    op.create_index(
-        op.f("ix_recipients_proposed_by"), "recipients", ["proposed_by"], unique=False
-    )
+    op.create_index(op.f("ix_recipients_proposed_by"), "recipients", ["proposed_by"], unique=False)
     op.create_index(
         "uq_recipients_pinned",
         "recipients",
@@ -527,10 +449,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_codes")),
     )
     op.create_index(
-        op.f("ix_recovery_codes_account_id"),
-        "recovery_codes",
-        ["account_id"],
-        unique=False,
+        op.f("ix_recovery_codes_account_id"), "recovery_codes", ["account_id"], unique=False
     )
     op.create_table(
         "releases",
@@ -575,48 +494,30 @@ def upgrade() -> None:
         sa.Column("destroy_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
-            ["acknowledged_by"],
-            ["accounts.id"],
-            name=op.f("fk_releases_acknowledged_by"),
+            ["acknowledged_by"], ["accounts.id"], name=op.f("fk_releases_acknowledged_by")
         ),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_releases_event_id")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_releases_event_id")),
         sa.ForeignKeyConstraint(
             ["fetched_by"], ["accounts.id"], name=op.f("fk_releases_fetched_by")
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f("fk_releases_organization_id"),
+            ["organization_id"], ["organizations.id"], name=op.f("fk_releases_organization_id")
         ),
         sa.ForeignKeyConstraint(
             ["requested_by"], ["accounts.id"], name=op.f("fk_releases_requested_by")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_releases")),
-        sa.UniqueConstraint(
-            "event_id", "number", name=op.f("uq_releases_event_id_number")
-        ),
+        sa.UniqueConstraint("event_id", "number", name=op.f("uq_releases_event_id_number")),
         sa.UniqueConstraint("object_key", name=op.f("uq_releases_object_key")),
     )
     op.create_index(
-        op.f("ix_releases_acknowledged_by"),
-        "releases",
-        ["acknowledged_by"],
-        unique=False,
+        op.f("ix_releases_acknowledged_by"), "releases", ["acknowledged_by"], unique=False
     )
+    op.create_index(op.f("ix_releases_fetched_by"), "releases", ["fetched_by"], unique=False)
     op.create_index(
-        op.f("ix_releases_fetched_by"), "releases", ["fetched_by"], unique=False
+        "ix_releases_organization_state", "releases", ["organization_id", "state"], unique=False
     )
-    op.create_index(
-        "ix_releases_organization_state",
-        "releases",
-        ["organization_id", "state"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_releases_requested_by"), "releases", ["requested_by"], unique=False
-    )
+    op.create_index(op.f("ix_releases_requested_by"), "releases", ["requested_by"], unique=False)
     op.create_table(
         "sign_ins",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -642,20 +543,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_ins")),
     )
-    op.create_index(
-        "ix_sign_ins_account_at", "sign_ins", ["account_id", "at"], unique=False
-    )
+    op.create_index("ix_sign_ins_account_at", "sign_ins", ["account_id", "at"], unique=False)
     op.create_table(
         "students",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.LargeBinary(), nullable=False),
         sa.Column("birth_date", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "relation",
-            sa.Enum("self", "child", "ward", name="relation"),
-            nullable=False,
-        ),
+        sa.Column("relation", sa.Enum("self", "child", "ward", name="relation"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("unbound_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -663,9 +558,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_students")),
     )
-    op.create_index(
-        op.f("ix_students_account_id"), "students", ["account_id"], unique=False
-    )
+    op.create_index(op.f("ix_students_account_id"), "students", ["account_id"], unique=False)
     op.create_table(
         "totp_factors",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -692,10 +585,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_trusted_devices_token_hash")),
     )
     op.create_index(
-        op.f("ix_trusted_devices_account_id"),
-        "trusted_devices",
-        ["account_id"],
-        unique=False,
+        op.f("ix_trusted_devices_account_id"), "trusted_devices", ["account_id"], unique=False
     )
     op.create_table(
         "upload_counts",
@@ -724,13 +614,9 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_vault_keys_event_id")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_vault_keys_event_id")),
         sa.PrimaryKeyConstraint("key_id", name=op.f("pk_vault_keys")),
-        sa.UniqueConstraint(
-            "event_id", "version", name=op.f("uq_vault_keys_event_id_version")
-        ),
+        sa.UniqueConstraint("event_id", "version", name=op.f("uq_vault_keys_event_id_version")),
     )
     op.create_table(
         "registrations",
@@ -775,22 +661,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("number", name=op.f("uq_registrations_number")),
     )
     op.create_index(
-        op.f("ix_registrations_account_id"),
-        "registrations",
-        ["account_id"],
-        unique=False,
+        op.f("ix_registrations_account_id"), "registrations", ["account_id"], unique=False
     )
     op.create_index(
-        "ix_registrations_event_status",
-        "registrations",
-        ["event_id", "status"],
-        unique=False,
+        "ix_registrations_event_status", "registrations", ["event_id", "status"], unique=False
     )
     op.create_index(
-        op.f("ix_registrations_student_id"),
-        "registrations",
-        ["student_id"],
-        unique=False,
+        op.f("ix_registrations_student_id"), "registrations", ["student_id"], unique=False
     )
     op.create_index(
         "uq_registrations_live",
@@ -845,10 +722,7 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_consent_records_student_id"),
-        "consent_records",
-        ["student_id"],
-        unique=False,
+        op.f("ix_consent_records_student_id"), "consent_records", ["student_id"], unique=False
     )
     op.create_table(
         "documents",
@@ -901,24 +775,17 @@ def upgrade() -> None:
         sa.Column("destroy_reason", sa.String(length=24), nullable=False),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state <> 'destroyed' OR destroyed_at IS NOT NULL",
-            name=op.f("ck_documents_destroyed"),
+            "state <> 'destroyed' OR destroyed_at IS NOT NULL", name=op.f("ck_documents_destroyed")
         ),
+        sa.ForeignKeyConstraint(["event_id"], ["events.id"], name=op.f("fk_documents_event_id")),
         sa.ForeignKeyConstraint(
-            ["event_id"], ["events.id"], name=op.f("fk_documents_event_id")
-        ),
-        sa.ForeignKeyConstraint(
-            ["registration_id"],
-            ["registrations.id"],
-            name=op.f("fk_documents_registration_id"),
+            ["registration_id"], ["registrations.id"], name=op.f("fk_documents_registration_id")
         ),
         sa.ForeignKeyConstraint(
             ["superseded_by"], ["documents.id"], name=op.f("fk_documents_superseded_by")
         ),
         sa.ForeignKeyConstraint(
-            ["vault_key_id"],
-            ["vault_keys.key_id"],
-            name=op.f("fk_documents_vault_key_id"),
+            ["vault_key_id"], ["vault_keys.key_id"], name=op.f("fk_documents_vault_key_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_documents")),
         sa.UniqueConstraint("object_key", name=op.f("uq_documents_object_key")),
@@ -935,23 +802,17 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("destroyed_at IS NULL"),
     )
-    op.create_index(
-        "ix_documents_event_state", "documents", ["event_id", "state"], unique=False
-    )
+    op.create_index("ix_documents_event_state", "documents", ["event_id", "state"], unique=False)
     op.create_index(
         op.f("ix_documents_superseded_by"), "documents", ["superseded_by"], unique=False
     )
-    op.create_index(
-        op.f("ix_documents_vault_key_id"), "documents", ["vault_key_id"], unique=False
-    )
+    op.create_index(op.f("ix_documents_vault_key_id"), "documents", ["vault_key_id"], unique=False)
     op.create_index(
         "uq_documents_current",
         "documents",
         ["registration_id", "kind"],
         unique=True,
-        postgresql_where=sa.text(
-            "state IN ('sealed', 'released', 'accepted', 'returned')"
-        ),
+        postgresql_where=sa.text("state IN ('sealed', 'released', 'accepted', 'returned')"),
     )
     op.create_table(
         "registration_answers",
@@ -997,26 +858,19 @@ def upgrade() -> None:
         sa.Column("policy_version", sa.String(length=24), nullable=False),
         sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.ForeignKeyConstraint(
-            ["document_id"],
-            ["documents.id"],
-            name=op.f("fk_custody_events_document_id"),
+            ["document_id"], ["documents.id"], name=op.f("fk_custody_events_document_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_custody_events")),
     )
     op.create_index(
-        "ix_custody_events_document_at",
-        "custody_events",
-        ["document_id", "at"],
-        unique=False,
+        "ix_custody_events_document_at", "custody_events", ["document_id", "at"], unique=False
     )
     op.create_table(
         "decision_drafts",
         sa.Column("document_id", sa.Uuid(), nullable=False),
         sa.Column("release_id", sa.Uuid(), nullable=False),
         sa.Column("ciphertext_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "outcome", sa.Enum("accepted", "returned", name="outcome"), nullable=False
-        ),
+        sa.Column("outcome", sa.Enum("accepted", "returned", name="outcome"), nullable=False),
         sa.Column(
             "reason_code",
             sa.Enum(
@@ -1034,6 +888,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("reason_text", sa.Text(), nullable=False),
+        sa.Column("source", sa.String(length=8), nullable=False),
         sa.Column("drafted_by", sa.Uuid(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
@@ -1041,9 +896,7 @@ def upgrade() -> None:
             name=op.f("ck_decision_drafts_reasoned"),
         ),
         sa.ForeignKeyConstraint(
-            ["document_id"],
-            ["documents.id"],
-            name=op.f("fk_decision_drafts_document_id"),
+            ["document_id"], ["documents.id"], name=op.f("fk_decision_drafts_document_id")
         ),
         sa.ForeignKeyConstraint(
             ["drafted_by"], ["accounts.id"], name=op.f("fk_decision_drafts_drafted_by")
@@ -1054,16 +907,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("document_id", name=op.f("pk_decision_drafts")),
     )
     op.create_index(
-        op.f("ix_decision_drafts_drafted_by"),
-        "decision_drafts",
-        ["drafted_by"],
-        unique=False,
+        op.f("ix_decision_drafts_drafted_by"), "decision_drafts", ["drafted_by"], unique=False
     )
     op.create_index(
-        op.f("ix_decision_drafts_release_id"),
-        "decision_drafts",
-        ["release_id"],
-        unique=False,
+        op.f("ix_decision_drafts_release_id"), "decision_drafts", ["release_id"], unique=False
     )
     op.create_table(
         "decisions",
@@ -1071,9 +918,7 @@ def upgrade() -> None:
         sa.Column("document_id", sa.Uuid(), nullable=False),
         sa.Column("release_id", sa.Uuid(), nullable=False),
         sa.Column("ciphertext_sha256", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "outcome", sa.Enum("accepted", "returned", name="outcome"), nullable=False
-        ),
+        sa.Column("outcome", sa.Enum("accepted", "returned", name="outcome"), nullable=False),
         sa.Column(
             "reason_code",
             sa.Enum(
@@ -1095,8 +940,7 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.Uuid(), nullable=False),
         sa.Column("published_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "outcome = 'accepted' OR reason_code IS NOT NULL",
-            name=op.f("ck_decisions_reasoned"),
+            "outcome = 'accepted' OR reason_code IS NOT NULL", name=op.f("ck_decisions_reasoned")
         ),
         sa.ForeignKeyConstraint(
             ["decided_by"], ["accounts.id"], name=op.f("fk_decisions_decided_by")
@@ -1109,18 +953,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_decisions")),
     )
-    op.create_index(
-        op.f("ix_decisions_decided_by"), "decisions", ["decided_by"], unique=False
-    )
+    op.create_index(op.f("ix_decisions_decided_by"), "decisions", ["decided_by"], unique=False)
     op.create_index(
         "ix_decisions_document_published",
         "decisions",
         ["document_id", "published_at"],
         unique=False,
     )
-    op.create_index(
-        op.f("ix_decisions_release_id"), "decisions", ["release_id"], unique=False
-    )
+    op.create_index(op.f("ix_decisions_release_id"), "decisions", ["release_id"], unique=False)
     op.create_table(
         "release_items",
         sa.Column("release_id", sa.Uuid(), nullable=False),
@@ -1137,15 +977,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["release_id"], ["releases.id"], name=op.f("fk_release_items_release_id")
         ),
-        sa.PrimaryKeyConstraint(
-            "release_id", "document_id", name=op.f("pk_release_items")
-        ),
+        sa.PrimaryKeyConstraint("release_id", "document_id", name=op.f("pk_release_items")),
     )
     op.create_index(
-        op.f("ix_release_items_document_id"),
-        "release_items",
-        ["document_id"],
-        unique=False,
+        op.f("ix_release_items_document_id"), "release_items", ["document_id"], unique=False
     )
     op.create_index(
         "uq_release_items_document",
@@ -1192,9 +1027,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_documents_current",
         table_name="documents",
-        postgresql_where=sa.text(
-            "state IN ('sealed', 'released', 'accepted', 'returned')"
-        ),
+        postgresql_where=sa.text("state IN ('sealed', 'released', 'accepted', 'returned')"),
     )
     op.drop_index(op.f("ix_documents_vault_key_id"), table_name="documents")
     op.drop_index(op.f("ix_documents_superseded_by"), table_name="documents")
@@ -1206,9 +1039,7 @@ def downgrade() -> None:
     )
     op.drop_table("documents")
     op.drop_index(op.f("ix_consent_records_student_id"), table_name="consent_records")
-    op.drop_index(
-        "ix_consent_records_registration_purpose", table_name="consent_records"
-    )
+    op.drop_index("ix_consent_records_registration_purpose", table_name="consent_records")
     op.drop_index(op.f("ix_consent_records_lead_id"), table_name="consent_records")
     op.drop_index("ix_consent_records_account_purpose", table_name="consent_records")
     op.drop_table("consent_records")
@@ -1252,9 +1083,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_login_sessions_account_id"), table_name="login_sessions")
     op.drop_table("login_sessions")
     op.drop_index(
-        "uq_leads_live_phone",
-        table_name="leads",
-        postgresql_where=sa.text("status <> 'closed'"),
+        "uq_leads_live_phone", table_name="leads", postgresql_where=sa.text("status <> 'closed'")
     )
     op.drop_index("ix_leads_status_due", table_name="leads")
     op.drop_index(op.f("ix_leads_event_id"), table_name="leads")

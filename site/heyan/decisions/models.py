@@ -47,6 +47,8 @@ class DecisionDraft(Base):
     outcome: Mapped[Outcome] = mapped_column(pg_enum(Outcome))
     reason_code: Mapped[ReasonCode | None] = mapped_column(pg_enum(ReasonCode))
     reason_text: Mapped[str] = personal("decision", Text, default="")
+    # desk | file
+    source: Mapped[str] = mapped_column(String(8))
     drafted_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     updated_at: Mapped[datetime]
 

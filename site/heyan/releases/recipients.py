@@ -1,0 +1,252 @@
+"""The verbs of an organizer's key: propose, prove, confirm, approve, reject, revoke.
+
+What happens here is only what people agreed to. The worker trusts the pin in its own keyring,
+written by a command on its host (DESIGN 2 rule 4).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+import uuid
+from datetime import timedelta
+
+import pyrage
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.audit.service import Actor, record
+from heyan.db import transaction
+from heyan.releases.models import Recipient, RecipientStatus
+from heyan.releases.states import RECIPIENT, ForbiddenTransition, move_recipient
+
+CHALLENGE_LIFE = timedelta(hours=1)
+PURPOSES = ("primary", "recovery")
+WAYS = ("phone", "in_person", "letter")
+
+
+class RecipientInvalid(Exception):
+    """Not an age X25519 recipient (``age1…``)."""
+
+
+class RecipientTaken(Exception):
+    """This recipient was proposed before; a key is never used twice."""
+
+
+class RecipientUnknown(Exception):
+    """No such recipient, or not this organization's."""
+
+
+class ProofWrong(Exception):
+    """The challenge was not opened, or its hour is over."""
+
+
+class SamePerson(Exception):
+    """Two people are needed: the one who confirmed, and another who approves."""
+
+
+def propose(
+    session: Session, actor: Actor, organization_id: uuid.UUID, recipient: str, purpose: str
+) -> Recipient:
+    """Record a new public recipient and make the challenge that proves it can be opened.
+
+    Raises `RecipientInvalid`, `RecipientTaken`.
+    """
+    recipient = recipient.strip()
+    if purpose not in PURPOSES or actor.id is None:
+        raise RecipientInvalid
+    try:
+        public = pyrage.x25519.Recipient.from_str(recipient)
+    except pyrage.RecipientError as error:
+        raise RecipientInvalid from error
+    secret = os.urandom(32)
+    row = Recipient(
+        organization_id=organization_id,
+        recipient=recipient,
+        purpose=purpose,
+        status=RecipientStatus.PROPOSED,
+        challenge=base64.b64encode(pyrage.encrypt(secret, [public])).decode(),
+        challenge_sha256=hashlib.sha256(secret).digest(),
+        challenge_until=clock.now() + CHALLENGE_LIFE,
+        proposed_by=actor.id,
+        proposed_at=clock.now(),
+    )
+    try:
+        with transaction(session):
+            session.add(row)
+            session.flush()
+            record(session, actor, "recipients.propose", "recipient", row.id, purpose=purpose)
+    except IntegrityError as error:
+        raise RecipientTaken from error
+    return row
+
+
+def of_organization(session: Session, organization_id: uuid.UUID) -> list[Recipient]:
+    """Return the organization's keys, the newest first."""
+    return list(
+        session.scalars(
+            select(Recipient)
+            .where(Recipient.organization_id == organization_id)
+            .order_by(Recipient.proposed_at.desc())
+        )
+    )
+
+
+def own(session: Session, organization_id: uuid.UUID, recipient_id: uuid.UUID) -> Recipient:
+    """Return one of the organization's keys; raises `RecipientUnknown`."""
+    row = session.scalars(
+        select(Recipient).where(
+            Recipient.id == recipient_id, Recipient.organization_id == organization_id
+        )
+    ).first()
+    if row is None:
+        raise RecipientUnknown
+    return row
+
+
+def pinned(session: Session, organization_id: uuid.UUID) -> Recipient | None:
+    """Return the organization's pinned primary key, if it has one."""
+    return session.scalars(
+        select(Recipient).where(
+            Recipient.organization_id == organization_id,
+            Recipient.purpose == "primary",
+            Recipient.status == RecipientStatus.PINNED,
+        )
+    ).first()
+
+
+def prove(
+    session: Session,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    recipient_id: uuid.UUID,
+    proof: str,
+) -> Recipient:
+    """Take the opened challenge (64 hex digits) as proof that this key opens (L4).
+
+    Raises `RecipientUnknown`, `ProofWrong`, `ForbiddenTransition`.
+    """
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        if row.organization_id != organization_id:
+            raise RecipientUnknown
+        try:
+            digest = hashlib.sha256(bytes.fromhex(proof.strip())).digest()
+        except ValueError as error:
+            raise ProofWrong from error
+        until = row.challenge_until
+        if row.challenge_sha256 is None or until is None or clock.now() > until:
+            raise ProofWrong
+        if not hmac.compare_digest(digest, row.challenge_sha256):
+            raise ProofWrong
+        row.status = move_recipient(row.status, RecipientStatus.PROVEN)
+        row.proven_at = clock.now()
+        row.challenge = row.challenge_sha256 = row.challenge_until = None
+        record(session, actor, "recipients.prove", "recipient", row.id)
+        return row
+
+
+def awaiting(session: Session) -> list[Recipient]:
+    """Return the keys that wait for staff: to be confirmed, approved or pinned."""
+    waiting = (RecipientStatus.PROVEN, RecipientStatus.CONFIRMED, RecipientStatus.APPROVED)
+    return list(
+        session.scalars(
+            select(Recipient)
+            .where(Recipient.status.in_(waiting))
+            .order_by(Recipient.proposed_at, Recipient.id)
+        )
+    )
+
+
+def confirm(session: Session, actor: Actor, recipient_id: uuid.UUID, how: str) -> Recipient:
+    """Record that a staff member compared the fingerprint out of band (*how*).
+
+    Raises `RecipientUnknown`, `SamePerson`, `ForbiddenTransition`.
+    """
+    if how not in WAYS or actor.id is None:
+        raise RecipientInvalid
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        if actor.id == row.proposed_by:
+            raise SamePerson
+        row.status = move_recipient(row.status, RecipientStatus.CONFIRMED)
+        row.confirmed_by, row.confirmed_at, row.confirmed_how = actor.id, clock.now(), how
+        record(session, actor, "recipients.confirm", "recipient", row.id, how=how)
+        return row
+
+
+def approve(session: Session, actor: Actor, recipient_id: uuid.UUID) -> Recipient:
+    """Record the second person's approval; who confirmed or proposed cannot approve.
+
+    Raises `RecipientUnknown`, `SamePerson`, `ForbiddenTransition`.
+    """
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        if actor.id is None or actor.id in (row.proposed_by, row.confirmed_by):
+            raise SamePerson
+        row.status = move_recipient(row.status, RecipientStatus.APPROVED)
+        row.approved_by, row.approved_at = actor.id, clock.now()
+        record(session, actor, "recipients.approve", "recipient", row.id)
+        return row
+
+
+def reject(session: Session, actor: Actor, recipient_id: uuid.UUID, reason: str) -> Recipient:
+    """End a key that is not pinned yet, with the reason shown to the organizer."""
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        row.status = move_recipient(row.status, RecipientStatus.REJECTED)
+        row.ended_at, row.ended_reason = clock.now(), reason[:200]
+        record(session, actor, "recipients.reject", "recipient", row.id)
+        return row
+
+
+def revoke(
+    session: Session,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    recipient_id: uuid.UUID,
+    reason: str,
+) -> Recipient:
+    """End the organization's own key. The worker makes nothing for a revoked key from now on."""
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        if row.organization_id != organization_id:
+            raise RecipientUnknown
+        to = RecipientStatus.REVOKED
+        if to not in RECIPIENT[row.status]:
+            to = RecipientStatus.REJECTED
+        row.status = move_recipient(row.status, to)
+        row.ended_at, row.ended_reason = clock.now(), reason[:200]
+        record(session, actor, "recipients.revoke", "recipient", row.id)
+        return row
+
+
+def _locked(session: Session, recipient_id: uuid.UUID) -> Recipient:
+    row = session.get(Recipient, recipient_id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise RecipientUnknown
+    return row
+
+
+__all__ = [
+    "ForbiddenTransition",
+    "ProofWrong",
+    "RecipientInvalid",
+    "RecipientTaken",
+    "RecipientUnknown",
+    "SamePerson",
+    "approve",
+    "awaiting",
+    "confirm",
+    "of_organization",
+    "own",
+    "pinned",
+    "propose",
+    "prove",
+    "reject",
+    "revoke",
+]

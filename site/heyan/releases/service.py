@@ -1,0 +1,193 @@
+"""The verbs of the hand-over on the organizer's side: list, ask for, fetch, acknowledge."""
+
+from __future__ import annotations
+
+import hmac
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.orm import Session, joinedload
+
+from heyan import clock
+from heyan.audit.service import Actor, record
+from heyan.db import transaction
+from heyan.documents.custody import note_steps
+from heyan.documents.models import CustodyStep, Document, DocumentState
+from heyan.events.models import Event
+from heyan.jobs import Job, defer
+from heyan.registrations.models import Registration, RegistrationStatus
+from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
+from heyan.releases.states import ForbiddenTransition, move_release
+
+PAGE = 20
+FETCHABLE = (
+    ReleaseState.OFFERED,
+    ReleaseState.FETCHED,
+    ReleaseState.ACKNOWLEDGED,
+    ReleaseState.DECIDED,
+)
+
+
+class ReleaseUnknown(Exception):
+    """No such release, or not this organization's."""
+
+
+class DigestDiffers(Exception):
+    """The acknowledged digest is not the manifest's."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many documents of an event are sealed and not in a batch yet."""
+
+    event: Event
+    documents: int
+
+
+def list_releases(
+    session: Session, organization_id: uuid.UUID, before: uuid.UUID | None = None
+) -> list[Release]:
+    """Return a page of the organization's releases, the newest first, after *before*."""
+    query = (
+        select(Release)
+        .where(Release.organization_id == organization_id)
+        .options(joinedload(Release.event))
+        .order_by(Release.created_at.desc(), Release.id.desc())
+        .limit(PAGE + 1)
+    )
+    if before is not None:
+        mark = select(Release.created_at, Release.id).where(
+            Release.id == before, Release.organization_id == organization_id
+        )
+        query = query.where(tuple_(Release.created_at, Release.id) < mark.scalar_subquery())
+    return list(session.scalars(query))
+
+
+def load(session: Session, organization_id: uuid.UUID, release_id: uuid.UUID) -> Release:
+    """Return one of the organization's releases with its event; raises `ReleaseUnknown`."""
+    row = session.scalars(
+        select(Release)
+        .where(Release.id == release_id, Release.organization_id == organization_id)
+        .options(joinedload(Release.event))
+    ).first()
+    if row is None:
+        raise ReleaseUnknown
+    return row
+
+
+def waiting(session: Session, organization_id: uuid.UUID) -> list[Waiting]:
+    """Return the organization's events with documents that wait for a batch."""
+    rows = session.execute(
+        select(Event, func.count(Document.id))
+        .join(Document, Document.event_id == Event.id)
+        .join(Registration, Registration.id == Document.registration_id)
+        .where(
+            Event.organization_id == organization_id,
+            Document.state == DocumentState.SEALED,
+            Registration.status.in_(
+                (RegistrationStatus.SUBMITTED, RegistrationStatus.RETURNED)
+            ),
+        )
+        .group_by(Event.id)
+        .order_by(Event.closes_at)
+    )
+    return [Waiting(event, count) for event, count in rows]
+
+
+def request_release(
+    session: Session, actor: Actor, organization_id: uuid.UUID, event_id: uuid.UUID
+) -> None:
+    """Ask the worker for a batch now; raises `ReleaseUnknown` for another's event."""
+    with transaction(session):
+        event = session.scalars(
+            select(Event).where(Event.id == event_id, Event.organization_id == organization_id)
+        ).first()
+        if event is None:
+            raise ReleaseUnknown
+        record(session, actor, "releases.request", "event", event_id)
+        defer(
+            session,
+            Job.BUILD_RELEASE,
+            lock=f"release:{event_id}",
+            event_id=event_id,
+            trigger="demand",
+            requested_by=actor.id,
+        )
+
+
+def fetched(
+    session: Session, actor: Actor, organization_id: uuid.UUID, release_id: uuid.UUID
+) -> None:
+    """Record that the last byte of the file has left (L2b); later fetches are audited only."""
+    with transaction(session):
+        row = _locked(session, organization_id, release_id)
+        if row.state is ReleaseState.OFFERED:
+            row.state = move_release(row.state, ReleaseState.FETCHED)
+            row.fetched_at, row.fetched_by = clock.now(), actor.id
+            _note(session, row, CustodyStep.FETCHED)
+        record(session, actor, "releases.fetch", "release", row.id)
+
+
+def acknowledge(
+    session: Session,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    release_id: uuid.UUID,
+    manifest_sha256: str,
+) -> Release:
+    """Record that the organizer verified this very manifest.
+
+    Raises `ReleaseUnknown`, `DigestDiffers`, `ForbiddenTransition`.
+    """
+    with transaction(session):
+        row = _locked(session, organization_id, release_id)
+        expected = (row.manifest_sha256 or b"").hex()
+        given = manifest_sha256.strip().lower()
+        if not expected or not hmac.compare_digest(given.encode(), expected.encode()):
+            raise DigestDiffers
+        if row.state in (ReleaseState.ACKNOWLEDGED, ReleaseState.DECIDED):
+            return row
+        row.state = move_release(row.state, ReleaseState.ACKNOWLEDGED)
+        row.acknowledged_at, row.acknowledged_by = clock.now(), actor.id
+        _note(session, row, CustodyStep.ACKNOWLEDGED)
+        record(session, actor, "releases.acknowledge", "release", row.id)
+        return row
+
+
+def _locked(session: Session, organization_id: uuid.UUID, release_id: uuid.UUID) -> Release:
+    row = session.scalars(
+        select(Release)
+        .where(Release.id == release_id, Release.organization_id == organization_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if row is None or row.state not in FETCHABLE:
+        raise ReleaseUnknown
+    return row
+
+
+def _note(session: Session, release: Release, step: CustodyStep) -> None:
+    """Write the step into the custody of each document that the release holds."""
+    included = session.scalars(
+        select(ReleaseItem.document_id).where(
+            ReleaseItem.release_id == release.id, ReleaseItem.state == ItemState.INCLUDED
+        )
+    )
+    note_steps(
+        session, included, step, release_id=str(release.id), release_number=release.number
+    )
+
+
+__all__ = [
+    "DigestDiffers",
+    "ForbiddenTransition",
+    "ReleaseUnknown",
+    "Waiting",
+    "acknowledge",
+    "fetched",
+    "list_releases",
+    "load",
+    "request_release",
+    "waiting",
+]
