@@ -1,0 +1,55 @@
+// Opening a whole release: manifest, segments, age, ZIP, index, each picture's own digest.
+
+import { sha256Hex } from "./bytes.js";
+import { openStream } from "./identity.js";
+import { openIndex, openManifest } from "./manifest.js";
+import { Problem } from "./problem.js";
+import { verifiedSegments } from "./segments.js";
+import { zipEntries } from "./zipstream.js";
+
+/**
+ * Fetch, verify and open a release.
+ * @param {{manifestUrl: string, fileUrl: string, root: Uint8Array, releaseId: string,
+ *   identity: string, recipient: string, progress?: (done: number, all: number) => void,
+ *   signal?: AbortSignal}} wanted
+ * @returns {Promise<{manifest: object, manifestSha256: string, index: object,
+ *   pictures: Map<string, Blob>, broken: Map<string, string>}>} pictures by document id;
+ *   `broken` holds documents whose picture is absent or does not match the signed index.
+ */
+export async function openRelease(wanted) {
+  const answer = await fetch(wanted.manifestUrl, {
+    signal: wanted.signal, credentials: "same-origin", cache: "no-store", redirect: "error",
+  });
+  if (!answer.ok) throw new Problem("manifest_answer", { status: answer.status });
+  const { manifest, sha256: manifestSha256 } = await openManifest(await answer.text(), wanted);
+  const sealed = verifiedSegments(wanted.fileUrl, manifest.file, wanted);
+  const plain = await openStream(wanted.identity, sealed);
+  const byPath = new Map();
+  const parts = {};
+  for await (const { name, data } of zipEntries(plain)) {
+    if (name.startsWith("pictures/")) {
+      byPath.set(name, { sha256: await sha256Hex(data), blob: new Blob([data], { type: "image/jpeg" }) });
+    } else if (name === "index.json" || name === "index.json.sig") {
+      parts[name] = data;
+    }
+  }
+  if (!parts["index.json"] || !parts["index.json.sig"]) throw new Problem("index_absent");
+  const index = await openIndex(parts["index.json"], parts["index.json.sig"], manifest, wanted.root);
+  const pictures = new Map();
+  const broken = new Map();
+  for (const registration of index.registrations) {
+    for (const document of registration.documents) {
+      if (document.state !== "included") {
+        broken.set(document.document_id, document.state);
+        continue;
+      }
+      const found = byPath.get(document.path);
+      if (found && found.sha256 === document.jpeg_sha256) {
+        pictures.set(document.document_id, found.blob);
+      } else {
+        broken.set(document.document_id, found ? "digest" : "absent");
+      }
+    }
+  }
+  return { manifest, manifestSha256, index, pictures, broken };
+}
