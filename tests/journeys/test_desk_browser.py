@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import pty
 import struct
 import threading
 import zlib
@@ -191,5 +193,27 @@ def test_an_identity_made_here_opens_only_with_its_passphrase(page: Page) -> Non
     assert made["wrong"] == "passphrase_wrong"
     assert len(made["phrase"].split()) == 6
     assert made["fingerprint"] == recipient_fingerprint(made["recipient"])
-    armored = pyrage.passphrase.decrypt(made["file"].encode(), made["phrase"])
-    assert b"AGE-SECRET-KEY-1" in armored
+    plain = pyrage.passphrase.decrypt(made["file"].encode(), made["phrase"])
+    assert b"AGE-SECRET-KEY-1" in plain
+
+
+def test_debian_age_opens_a_release_with_the_identity_made_here(
+    page: Page, tmp_path: Path
+) -> None:
+    made = page.evaluate(
+        """async () => (await import("/static/js/organizer/identity.js"))
+             .makeIdentity("six plain words for a test")"""
+    )
+    (tmp_path / "key.txt").write_text(made["file"])
+    recipient = pyrage.x25519.Recipient.from_str(made["recipient"])
+    (tmp_path / "release.age").write_bytes(pyrage.encrypt(b"a release", [recipient]))
+    command = ["/usr/bin/age", "-d", "-i", "key.txt", "-o", "opened", "release.age"]
+    # age asks for the passphrase on a terminal only.
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(tmp_path)
+        os.execv(command[0], command)  # noqa: S606 - age must be the terminal's own process
+    os.read(terminal, 1024)
+    os.write(terminal, b"six plain words for a test\n")
+    assert os.waitpid(child, 0)[1] == 0
+    assert (tmp_path / "opened").read_bytes() == b"a release"
