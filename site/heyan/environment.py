@@ -7,7 +7,6 @@ them. No value is ever quoted in an error, since any of them may be a secret.
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -38,8 +37,8 @@ class Declaration:
     secret: bool
 
 
-def setting(  # noqa: PLR0913 - one keyword a fact about a setting
-    name: str,
+def setting(
+    name: str | None,
     doc: str,
     *,
     read: Callable[[str], Any] = str,
@@ -49,12 +48,12 @@ def setting(  # noqa: PLR0913 - one keyword a fact about a setting
     production: bool = False,
     secret: bool = False,
 ) -> Any:
-    """Declare the field that the environment variable *name* fills.
+    """Declare the field that the variable *name* fills (None: the field's own, in capitals).
 
     Without *default* the variable is needed everywhere; *production* makes it needed there.
     *source* is the rule a number comes from. Secrets stay out of the object's repr.
     """
-    declaration = Declaration(name, doc, read, unit, source, production, secret)
+    declaration = Declaration(name or "", doc, read, unit, source, production, secret)
     metadata = {"setting": declaration}
     if default is dataclasses.MISSING:
         return dataclasses.field(repr=not secret, metadata=metadata)
@@ -64,36 +63,36 @@ def setting(  # noqa: PLR0913 - one keyword a fact about a setting
 def declarations(kind: type[Any]) -> list[tuple[dataclasses.Field[Any], Declaration]]:
     """Return every setting that *kind* declares, in order."""
     return [
-        (item, item.metadata["setting"])
+        (item, _named(item.metadata["setting"], item.name))
         for item in dataclasses.fields(kind)
         if "setting" in item.metadata
     ]
 
 
-def load(
-    kind: type[T], environ: Mapping[str, str], *, production: bool
-) -> tuple[T | None, list[str]]:
-    """Return *kind* filled from *environ* and the faults found; the object is None if any is fatal.
+def _named(declared: Declaration, field: str) -> Declaration:
+    return declared if declared.name else dataclasses.replace(declared, name=field.upper())
 
-    An empty variable counts as absent.
+
+def load(kind: type[T], environ: Mapping[str, str], *, production: bool) -> tuple[T, list[str]]:
+    """Return *kind* filled from *environ*, and the faults found.
+
+    An empty variable counts as absent. With faults the object is only good for further checks:
+    what could not be read holds its default, or nothing.
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
-    fatal = False
     for item, declared in declarations(kind):
+        needed = item.default is dataclasses.MISSING
+        values[item.name] = "" if needed else item.default
         text = environ.get(declared.name, "").strip()
-        if not text:
-            needed_always = item.default is dataclasses.MISSING
-            if needed_always or (production and declared.production):
-                faults.append(f"{declared.name} is missing: {declared.doc}")
-            fatal = fatal or needed_always
-            continue
-        try:
-            values[item.name] = declared.read(text)
-        except (ValueError, binascii.Error) as error:
-            faults.append(f"{declared.name} cannot be read: {_reason(error, declared)}")
-            fatal = True
-    return (None if fatal else kind(**values)), faults
+        if text:
+            try:
+                values[item.name] = declared.read(text)
+            except ValueError as error:
+                faults.append(f"{declared.name} cannot be read: {_reason(error, declared)}")
+        elif needed or (production and declared.production):
+            faults.append(f"{declared.name} is missing: {declared.doc}")
+    return kind(**values), faults
 
 
 def _reason(error: Exception, declared: Declaration) -> str:
