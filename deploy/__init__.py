@@ -1,0 +1,1 @@
+"""How the site is put on machines: engines, supervisor, demo data."""
