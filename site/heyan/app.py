@@ -10,6 +10,7 @@ from flask_babel import Babel
 from sqlalchemy.orm import sessionmaker
 
 from heyan import cookies, db, errors, guard, logs, shell, web
+from heyan.bodies import MemoryRequest
 from heyan.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ def build(settings: Settings) -> Flask:
         static_folder=str(ROOT / "static"),
         root_path=str(Path(__file__).parent),
     )
+    app.request_class = MemoryRequest
     app.config.update(
         MAX_FORM_MEMORY_SIZE=settings.max_form_bytes,
         MAX_CONTENT_LENGTH=settings.max_form_bytes,

@@ -40,9 +40,7 @@ def note_steps(
         defer(session, Job.SIGN_RECEIPTS, lock="receipts")
 
 
-def note_step(
-    session: Session, document_id: uuid.UUID, step: CustodyStep, **details: Any
-) -> None:
+def note_step(session: Session, document_id: uuid.UUID, step: CustodyStep, **details: Any) -> None:
     """Append *step* to one document's custody (`note_steps`)."""
     note_steps(session, [document_id], step, **details)
 

@@ -1,17 +1,382 @@
-"""Pages of this feature."""
+"""Pages of identity documents: the list, one upload, the custody page, its receipts."""
 
 from __future__ import annotations
 
-from flask import Blueprint, abort
+import base64
+import json
+import re
+import secrets
+import threading
+import uuid
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
 
-from heyan.access import public
+import structlog
+from flask import (
+    Blueprint,
+    abort,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import gettext as _
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from heyan import bodies, clock, csrf, web
+from heyan.access import Permission, requires
+from heyan.consent.purposes import HAND_OVER
+from heyan.consent.service import ConsentMissing
+from heyan.custody.images import ImageRefused
+from heyan.custody.sealing import UntrustedVaultKey, VaultPublicKey
+from heyan.documents import kinds, rules, service, wording
+from heyan.documents.models import Document, DocumentState
+from heyan.documents.store import current_documents
+from heyan.documents.timeline import custody_of
+from heyan.documents.vault import sealing_key
+from heyan.events.models import DocumentKind, EventDocumentKind
+from heyan.registrations.models import Registration, RegistrationStatus
+from heyan.registrations.service import RegistrationUnknown, in_window
+from heyan.registrations.service import load as load_registration
+from heyan.registrations.steps import Step, progress_of, standing_consent
+from heyan.registrations.wording import identity_rows, hand_over_rows
 
 public_pages = Blueprint("documents", __name__)
+log = structlog.get_logger()
+Page = str | Response | tuple[Any, int]
+
+# What stands beside the picture in a multipart body: boundaries, names, the small fields.
+SLACK = 64 * 1024
+WAIT_FOR_MEMORY = 5.0
+TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_gates: dict[int, bodies.InFlight] = {}
+_gates_lock = threading.Lock()
 
 
-@public_pages.get("/documents")
-@public
-def show() -> str:
-    """Not here yet."""
-    abort(404)
+@dataclass
+class Trouble:
+    """Why the page is shown again: errors at the file, warnings to override, or a closed door."""
 
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    closed: str = ""
+    status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@public_pages.after_request
+def answer_before_the_rest_arrives(response: Response) -> Response:
+    """Never let an upload that is refused early end in a reset connection."""
+    unread = request.method == "POST" and not g.get("body_read")
+    if unread and request.endpoint == "documents.upload":
+        return bodies.drain_after(response)
+    return response
+
+
+def _load(registration_id: uuid.UUID) -> Registration:
+    try:
+        return load_registration(web.session(), web.account_id(), registration_id)
+    except RegistrationUnknown:
+        abort(404)
+
+
+def _kind(name: str) -> DocumentKind:
+    try:
+        return DocumentKind(name)
+    except ValueError:
+        abort(404)
+
+
+def _gate() -> bodies.InFlight:
+    limit = web.settings().inflight_upload_bytes
+    with _gates_lock:
+        return _gates.setdefault(limit, bodies.InFlight(limit))
+
+
+def _wants_json() -> bool:
+    return bool(request.accept_mimetypes.best == "application/json")
+
+
+@public_pages.get("/registrations/<uuid:registration_id>/documents")
+@requires(Permission.OWN_ENROLMENT)
+def index(registration_id: uuid.UUID) -> Page:
+    """List what the event asks for and where each document stands."""
+    registration = _load(registration_id)
+    session = web.session()
+    progress = progress_of(session, registration)
+    if Step.DOCUMENTS not in progress.steps:
+        abort(404)
+    if registration.status is RegistrationStatus.DRAFT and Step.CONSENTS not in progress.done:
+        return redirect(url_for("registrations.consents", registration_id=registration_id))
+    rows = [
+        (spec, kinds.WORDS[spec.kind], progress.documents.get(spec.kind))
+        for spec in registration.event.document_kinds
+    ]
+    draft = registration.status is RegistrationStatus.DRAFT
+    return render_template(
+        "documents/index.html",
+        registration=registration,
+        event=registration.event,
+        student=registration.student,
+        progress=progress,
+        step=Step.DOCUMENTS,
+        rows=rows,
+        draft=draft and in_window(registration.event, clock.now()),
+    )
+
+
+@public_pages.get("/registrations/<uuid:registration_id>/documents/<kind>")
+@requires(Permission.OWN_ENROLMENT)
+def new(registration_id: uuid.UUID, kind: str) -> Page:
+    """Show how the picture should be, and let one be chosen."""
+    registration = _load(registration_id)
+    spec = _spec(registration, _kind(kind))
+    session = web.session()
+    trouble = Trouble(status=HTTPStatus.OK)
+    try:
+        rules.check_before_body(session, web.settings(), registration, spec.kind)
+    except rules.UploadClosed as closed:
+        trouble.closed = wording.closed_in_words(closed)
+    except rules.QuotaReached as reached:
+        trouble.closed = wording.quota_in_words(reached)
+    except ConsentMissing:
+        return redirect(url_for("registrations.consents", registration_id=registration_id))
+    return _upload_page(registration, spec, trouble)
+
+
+def _spec(registration: Registration, kind: DocumentKind) -> EventDocumentKind:
+    try:
+        return rules.spec_of(registration, kind)
+    except rules.KindUnknown:
+        abort(404)
+
+
+def _upload_page(registration: Registration, spec: EventDocumentKind, trouble: Trouble) -> Page:
+    """Render the upload page, or its JSON for the script that sends the file."""
+    status = int(trouble.status)
+    if _wants_json():
+        errors = {"file": trouble.errors or ([trouble.closed] if trouble.closed else [])}
+        return jsonify(errors=errors, warnings=trouble.warnings), status
+    documents = {doc.kind: doc for doc in current_documents(web.session(), registration.id)}
+    page = render_template(
+        "documents/upload.html",
+        registration=registration,
+        event=registration.event,
+        student=registration.student,
+        spec=spec,
+        words=kinds.WORDS[spec.kind],
+        current=documents.get(spec.kind),
+        trouble=trouble,
+        upload_token=secrets.token_urlsafe(24),
+        identity_rows=identity_rows(registration.event),
+        hand_over_rows=hand_over_rows(registration.event),
+        limits=web.settings(),
+        size=wording.size,
+    )
+    return page, status
+
+
+@public_pages.post("/registrations/<uuid:registration_id>/documents/<kind>")
+@requires(Permission.OWN_ENROLMENT)
+@csrf.late_csrf
+def upload(registration_id: uuid.UUID, kind: str) -> Page:
+    """Take one picture. Whatever can be refused unread is refused before the body is read."""
+    registration = _load(registration_id)
+    spec = _spec(registration, _kind(kind))
+    settings = web.settings()
+    ready = _before_the_body(registration, spec)
+    if isinstance(ready, Trouble):
+        return _upload_page(registration, spec, ready)
+    declared = request.content_length
+    expected = settings.max_upload_bytes + SLACK if declared is None else declared
+    try:
+        with _gate().hold(expected, wait_seconds=WAIT_FOR_MEMORY):
+            sent = _read(settings.max_upload_bytes)
+            if isinstance(sent, Trouble):
+                return _upload_page(registration, spec, sent)
+            return _take(registration, spec, ready, sent)
+    except bodies.TooMuchInFlight:
+        busy = Trouble([_("现在上传的人很多，请半分钟后再试一次。")], status=503)
+        response = make_response(_upload_page(registration, spec, busy))
+        response.headers["Retry-After"] = "30"
+        return response
+
+
+def _before_the_body(
+    registration: Registration, spec: EventDocumentKind
+) -> VaultPublicKey | Trouble:
+    """Check door, consents, key, size and quotas; leaves no transaction open."""
+    session, settings = web.session(), web.settings()
+    declared = request.content_length
+    try:
+        rules.check_before_body(session, settings, registration, spec.kind)
+        key = sealing_key(session, registration.event_id, settings.root_public_key)
+        if declared is not None and declared > settings.max_upload_bytes + SLACK:
+            words = wording.too_large(settings.max_upload_bytes, declared)
+            return Trouble([words], status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        rules.count_upload(session, settings, web.account_id(), declared or 0)
+    except rules.UploadClosed as closed:
+        words = wording.closed_in_words(closed)
+        return Trouble(closed=words, status=HTTPStatus.CONFLICT)
+    except rules.QuotaReached as reached:
+        words = wording.quota_in_words(reached)
+        return Trouble(closed=words, status=HTTPStatus.TOO_MANY_REQUESTS)
+    except ConsentMissing:
+        words = _("上传之前，需要先单独同意处理和转交身份认证材料。")
+        return Trouble(closed=words, status=HTTPStatus.FORBIDDEN)
+    except UntrustedVaultKey as untrusted:
+        log.error("vault_key_untrusted", event_id=str(registration.event_id), why=str(untrusted))
+        words = _("本项目的封存钥匙没有通过校验，为了安全，暂停接收材料。请稍后再试，或致电我们。")
+        return Trouble(closed=words, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    finally:
+        session.commit()
+    return key
+
+
+def _read(limit: int) -> service.Upload | Trouble:
+    """Read the body into memory, then check the form's token and its small fields."""
+    settings = web.settings()
+    bodies.allow_body(
+        max_bytes=limit + SLACK,
+        max_parts=settings.max_upload_parts,
+        max_field_bytes=SLACK,
+    )
+    try:
+        chosen = request.files.get("file")
+    except RequestEntityTooLarge:
+        return Trouble([wording.too_large(limit, None)], status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    g.body_read = True
+    csrf.check_request()
+    token = request.form.get("upload_token", "")
+    if not TOKEN.fullmatch(token):
+        abort(400)
+    data = chosen.stream.read() if chosen is not None else b""
+    if not data:
+        return Trouble([_("请先选择一张照片；选到的文件不能是空的。")])
+    if len(data) > limit:
+        words = wording.too_large(limit, len(data))
+        return Trouble([words], status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    turned = request.form.get("rotation", "0")
+    return service.Upload(
+        data=data,
+        token=token,
+        rotation=int(turned) if turned in ("0", "90", "180", "270") else 0,
+        override=request.form.get("override") == "yes",
+    )
+
+
+def _take(
+    registration: Registration,
+    spec: EventDocumentKind,
+    key: VaultPublicKey,
+    sent: service.Upload,
+) -> Page:
+    registration_id = registration.id
+    try:
+        document = service.receive(
+            web.session(),
+            web.actor(),
+            web.settings(),
+            web.heyan().objects,
+            registration,
+            spec,
+            key,
+            sent,
+        )
+    except ImageRefused as refused:
+        log.info("picture_refused", code=refused.code, registration_id=str(registration_id))
+        trouble = Trouble([wording.refusal_in_words(refused, web.settings())])
+    except service.NeedsOverride as asked:
+        trouble = Trouble(warnings=[wording.warning_in_words(code) for code in asked.warnings])
+    except rules.UploadClosed as closed:
+        trouble = Trouble(closed=wording.closed_in_words(closed), status=HTTPStatus.CONFLICT)
+    else:
+        target = url_for("documents.show", document_id=document.id)
+        return jsonify(redirect=target) if _wants_json() else redirect(target, 303)
+    registration = _load(registration_id)
+    return _upload_page(registration, _spec(registration, spec.kind), trouble)
+
+
+def _own(document_id: uuid.UUID) -> Document:
+    try:
+        return service.load(web.session(), web.account_id(), document_id)
+    except service.DocumentUnknown:
+        abort(404)
+
+
+@public_pages.get("/documents/<uuid:document_id>")
+@requires(Permission.OWN_ENROLMENT)
+def show(document_id: uuid.UUID) -> Page:
+    """The custody page: what happened to the document, who can see it, when it ends."""
+    document = _own(document_id)
+    session = web.session()
+    registration = document.registration
+    event = registration.event
+    spec = next((item for item in event.document_kinds if item.kind is document.kind), None)
+    receipts = service.receipts_of(session, document_id)
+    custody = custody_of(
+        session,
+        document,
+        [step for step, _receipt in receipts],
+        service.latest_decision(session, document_id),
+        spec,
+    )
+    replaceable = _replaceable(registration, document)
+    return render_template(
+        "documents/show.html",
+        document=document,
+        registration=registration,
+        event=event,
+        student=registration.student,
+        label=kinds.label(document.kind),
+        custody=custody,
+        consent=standing_consent(session, registration, HAND_OVER),
+        signed=sum(receipt is not None for _step, receipt in receipts),
+        steps=len(receipts),
+        replaceable=replaceable,
+        draft=registration.status is RegistrationStatus.DRAFT,
+        DocumentState=DocumentState,
+        RegistrationStatus=RegistrationStatus,
+    )
+
+
+def _replaceable(registration: Registration, document: Document) -> bool:
+    """Whether another picture can take this one's place now."""
+    if document.state not in (DocumentState.SEALED, DocumentState.RETURNED):
+        return False
+    try:
+        rules.check_open(web.session(), registration, document.kind)
+    except rules.UploadClosed:
+        return False
+    return True
+
+
+@public_pages.get("/documents/<uuid:document_id>/receipts")
+@requires(Permission.OWN_ENROLMENT)
+def receipts(document_id: uuid.UUID) -> Page:
+    """Hand out the signed receipts (DSSE) of every step, to keep and to verify anywhere."""
+    document = _own(document_id)
+    rows = service.receipts_of(web.session(), document_id)
+    body = {
+        "format": "heyan-receipts/1",
+        "document_id": str(document.id),
+        "root_public_key": base64.b64encode(web.settings().root_public_key).decode(),
+        "receipts": [
+            {
+                "step": step.step.value,
+                "at": step.at.isoformat(),
+                "status": "signed" if receipt else "being_signed",
+                "envelope": json.loads(receipt.envelope) if receipt else None,
+            }
+            for step, receipt in rows
+        ],
+    }
+    text = json.dumps(body, ensure_ascii=False, indent=2)
+    response = Response(text, mimetype="application/json")
+    name = f"receipts-{document.id.hex[-8:]}.json"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
