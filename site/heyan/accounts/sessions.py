@@ -14,12 +14,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.access import Realm, Role, allowed, Permission
+from heyan.access import Permission, Realm, Role, allowed
 from heyan.accounts.models import Account, AccountRole, AccountStatus, LoginSession
 from heyan.db import transaction
 from heyan.settings import Settings
 
 TOUCH_EVERY = timedelta(seconds=30)
+# How long someone may take between password and second factor (also to set one up).
+INCOMPLETE_FOR = timedelta(minutes=30)
 
 
 @dataclass
@@ -114,6 +116,8 @@ def load(session: Session, settings: Settings, token: str) -> SignedIn | None:
     moment = clock.now()
     idle, absolute = settings.session_limits(account.realm)
     expires = min(row.last_seen_at + idle, row.created_at + absolute)
+    if row.authenticated_at is None:
+        expires = min(expires, row.created_at + INCOMPLETE_FOR)
     if moment >= expires or account.status is not AccountStatus.ACTIVE:
         return None
     if moment - row.last_seen_at >= TOUCH_EVERY:
