@@ -15,7 +15,7 @@ from heyan.decisions.models import Decision, Outcome
 from heyan.decisions.reasons import Reason, reason
 from heyan.documents.models import CustodyEvent, CustodyStep, Document, DocumentState
 from heyan.events.models import EventDocumentKind
-from heyan.registrations.models import Registration, RegistrationStatus
+from heyan.registrations.models import RegistrationStatus
 from heyan.releases.models import Release
 
 C = CustodyStep

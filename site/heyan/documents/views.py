@@ -40,11 +40,12 @@ from heyan.documents.store import current_documents
 from heyan.documents.timeline import custody_of
 from heyan.documents.vault import sealing_key
 from heyan.events.models import DocumentKind, EventDocumentKind
+from heyan.registrations.links import step_url
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import RegistrationUnknown, in_window
 from heyan.registrations.service import load as load_registration
 from heyan.registrations.steps import Step, progress_of, standing_consent
-from heyan.registrations.wording import identity_rows, hand_over_rows
+from heyan.registrations.wording import hand_over_rows, identity_rows
 
 public_pages = Blueprint("documents", __name__)
 log = structlog.get_logger()
@@ -125,6 +126,7 @@ def index(registration_id: uuid.UUID) -> Page:
         progress=progress,
         step=Step.DOCUMENTS,
         rows=rows,
+        step_url=step_url,
         draft=draft and in_window(registration.event, clock.now()),
     )
 
@@ -229,7 +231,7 @@ def _before_the_body(
         words = _("上传之前，需要先单独同意处理和转交身份认证材料。")
         return Trouble(closed=words, status=HTTPStatus.FORBIDDEN)
     except UntrustedVaultKey as untrusted:
-        log.error("vault_key_untrusted", event_id=str(registration.event_id), why=str(untrusted))
+        _no_key(registration, untrusted)
         words = _("本项目的封存钥匙没有通过校验，为了安全，暂停接收材料。请稍后再试，或致电我们。")
         return Trouble(closed=words, status=HTTPStatus.SERVICE_UNAVAILABLE)
     finally:
@@ -380,3 +382,7 @@ def receipts(document_id: uuid.UUID) -> Page:
     name = f"receipts-{document.id.hex[-8:]}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _no_key(registration: Registration, untrusted: UntrustedVaultKey) -> None:
+    log.error("vault_key_untrusted", event_id=str(registration.event_id), why=str(untrusted))

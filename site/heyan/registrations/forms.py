@@ -90,7 +90,7 @@ def fields_form(questions: Sequence[EventField]) -> type[Form]:
 def answers_in(form: Form) -> dict[str, str]:
     """Return the answers of a validated form by field key; days as ISO dates."""
     found: dict[str, str] = {}
-    for name, field in form._fields.items():  # noqa: SLF001 - WTForms has no public way
+    for name, field in form._fields.items():
         if name.startswith(PREFIX):
             day = getattr(field, "day", None)
             found[name.removeprefix(PREFIX)] = day.isoformat() if day else (field.data or "")

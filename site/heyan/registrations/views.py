@@ -17,6 +17,7 @@ from heyan.consent.service import ConsentMissing
 from heyan.custody.sealing import UntrustedVaultKey
 from heyan.documents.vault import sealing_key
 from heyan.registrations import forms, service, submission, wording
+from heyan.registrations.links import step_url
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.steps import Progress, Step, number_kinds, progress_of
 from heyan.students.service import StudentUnknown, list_students, needs_guardian
@@ -89,13 +90,6 @@ def _onward(registration_id: uuid.UUID) -> Response:
         return redirect(url_for("registrations.show", registration_id=registration_id), 303)
     step = progress_of(web.session(), registration).next
     return redirect(step_url(registration_id, step), 303)
-
-
-def step_url(registration_id: uuid.UUID, step: Step) -> str:
-    """Return the address of a step's page."""
-    if step is Step.DOCUMENTS:
-        return url_for("documents.index", registration_id=registration_id)
-    return url_for(f"registrations.{step.value}", registration_id=registration_id)
 
 
 def _begin(registration_id: uuid.UUID, step: Step) -> tuple[Registration, Progress] | Response:
@@ -240,7 +234,7 @@ def identity(registration_id: uuid.UUID) -> Page:
         key = sealing_key(web.session(), registration.event_id, web.settings().root_public_key)
         service.save_id_number(web.session(), web.actor(), registration, key, form.number)
     except UntrustedVaultKey as untrusted:
-        log.error("vault_key_untrusted", event_id=str(registration.event_id), why=str(untrusted))
+        _no_key(registration, untrusted)
         abort(503, description=_("本项目的封存钥匙还没有备好，号码没有保存，请稍后再试。"))
     except ConsentMissing:
         return redirect(step_url(registration_id, Step.CONSENTS), 303)
@@ -299,3 +293,7 @@ def withdraw(registration_id: uuid.UUID) -> Page:
     submission.withdraw(web.session(), web.actor(), registration, web.evidence(), text)
     web.flash("success", _("报名已撤回，封存的材料正在销毁"))
     return redirect(url_for("registrations.show", registration_id=registration_id), 303)
+
+
+def _no_key(registration: Registration, untrusted: UntrustedVaultKey) -> None:
+    log.error("vault_key_untrusted", event_id=str(registration.event_id), why=str(untrusted))

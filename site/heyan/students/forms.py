@@ -62,7 +62,7 @@ class DayField(StringField):
 
     day: date | None = None
 
-    def pre_validate(self, form: Any) -> None:
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms' signature
         try:
             self.day = parse_day(self.data or "")
         except ValueError as error:

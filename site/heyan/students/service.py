@@ -145,5 +145,4 @@ def needs_guardian(student: Student) -> bool:
 
 def lock_number(scope: str, key: uuid.UUID) -> int:
     """Return a number for `pg_advisory_xact_lock` that stands for *key* within *scope*."""
-    mixed = uuid.uuid5(key, scope).int & ((1 << 63) - 1)
-    return mixed
+    return uuid.uuid5(key, scope).int & ((1 << 63) - 1)
