@@ -161,6 +161,7 @@ def _leave(response: Response) -> Response:
     headers.setdefault("Cross-Origin-Embedder-Policy", "require-corp")
     headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("X-Permitted-Cross-Domain-Policies", "none")
+    headers["Server"] = ""  # left out, the server would name itself
     if secure:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
     if request.endpoint == "static":
