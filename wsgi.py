@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "site"))
 
-from heyan.app import create_app
+from heyan import create_app
 from heyan.settings import Settings
 
 app = create_app(Settings.from_env())

@@ -79,7 +79,7 @@ def worker_settings(stack: Machine) -> WorkerSettings:
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Flask:
     """The application, in this process."""
-    from heyan.app import create_app
+    from heyan import create_app
 
     return create_app(settings)
 
