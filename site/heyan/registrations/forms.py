@@ -152,7 +152,7 @@ def fault_in_words(refused: NumberRefused) -> str:
 class IdNumberForm(Form):
     """The number of an identity document: checked here, sealed at once, never shown again."""
 
-    id_kind = RadioField(_l("证件类型"), validators=[InputRequired(_l("请选择证件类型"))])
+    id_kind = RadioField(_l("证件类型"))
     id_number = StringField(
         _l("证件号码"),
         render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},

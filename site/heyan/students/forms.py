@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, StringField, ValidationError
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, StopValidation
 
 from heyan import clock
 from heyan.forms import Form, strip
@@ -66,7 +66,7 @@ class DayField(StringField):
         try:
             self.day = parse_day(self.data or "")
         except ValueError as error:
-            raise ValidationError(_("请把日期写成 2012-03-04 这样")) from error
+            raise StopValidation(_("请把日期写成 2012-03-04 这样")) from error
 
 
 class StudentForm(Form):
