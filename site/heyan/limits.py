@@ -110,10 +110,10 @@ class LimitReached(TooManyRequests):
 def in_words(seconds: int) -> str:
     """Return a waiting time as people say it, rounded up."""
     if seconds < 60:
-        return _(" %(count)s 秒", count=max(1, seconds))
+        return str(_(" %(count)s 秒", count=max(1, seconds)))
     if seconds < 3600:
-        return _(" %(count)s 分钟", count=math.ceil(seconds / 60))
-    return _(" %(count)s 小时", count=math.ceil(seconds / 3600))
+        return str(_(" %(count)s 分钟", count=math.ceil(seconds / 60)))
+    return str(_(" %(count)s 小时", count=math.ceil(seconds / 3600)))
 
 
 def source() -> str:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     SmallInteger,
-    String,
     Text,
     UniqueConstraint,
 )

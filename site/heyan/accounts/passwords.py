@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
@@ -56,9 +57,7 @@ class Overloaded(Exception):
     """No slot for a hash came free in time."""
 
 
-def check(
-    password: str, *, realm: Realm, settings: Settings, context: Iterable[str] = ()
-) -> None:
+def check(password: str, *, realm: Realm, settings: Settings, context: Iterable[str] = ()) -> None:
     """Raise `PasswordRefused` unless *password* may be used in *realm*.
 
     *context* are words about the person (phone or login name, name). The length counts
@@ -95,7 +94,7 @@ def _is_pattern(folded: str) -> bool:
             return True
     runs = sum(
         1
-        for first, second in zip(folded, folded[1:], strict=False)
+        for first, second in pairwise(folded)
         if any(first + second in row or second + first in row for row in _ROWS)
         or first == second
         or first + second in ("90", "01", "10", "09")

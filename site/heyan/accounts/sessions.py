@@ -157,9 +157,7 @@ def rotate(session: Session, session_id: uuid.UUID, *, complete: bool, step_up: 
     if step_up:
         values["step_up_at"] = moment
     with transaction(session):
-        session.execute(
-            update(LoginSession).where(LoginSession.id == session_id).values(**values)
-        )
+        session.execute(update(LoginSession).where(LoginSession.id == session_id).values(**values))
     return token
 
 

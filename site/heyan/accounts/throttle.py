@@ -74,9 +74,7 @@ def charge(
     """
     moment = clock.now()
     with transaction(session):
-        hits, expires = session.execute(
-            _TAKE, {"key": key, "expires": moment + REMEMBER}
-        ).one()
+        hits, expires = session.execute(_TAKE, {"key": key, "expires": moment + REMEMBER}).one()
         failures, last = (hits, expires - REMEMBER) if expires > moment else (0, moment)
         retry_at = last + timedelta(seconds=delay(failures, settings))
         if account is not None:
@@ -87,9 +85,7 @@ def charge(
         if moment < retry_at:
             raise Throttled(max(1, math.ceil((retry_at - moment).total_seconds())))
         failures += 1
-        session.execute(
-            _CHARGE, {"key": key, "hits": failures, "expires": moment + REMEMBER}
-        )
+        session.execute(_CHARGE, {"key": key, "hits": failures, "expires": moment + REMEMBER})
         if account is not None:
             account.failed_count = min(failures, 32000)
             account.retry_after = moment + timedelta(seconds=delay(failures, settings))

@@ -1,0 +1,91 @@
+"""What the pages of accounts share: blueprints, the browser in front of us, the way in."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from flask import Blueprint, abort, current_app, g, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
+
+from heyan import cookies, web
+from heyan.access import Realm
+from heyan.accounts import devices
+from heyan.accounts.cli import accounts_cli
+from heyan.accounts.service import Client
+from heyan.accounts.sessions import SignedIn
+
+public_pages = Blueprint("accounts_public", __name__)
+common_pages = Blueprint("accounts", __name__, cli_group=None)
+common_pages.cli.add_command(accounts_cli)
+
+Page = str | Response | tuple[Any, int] | tuple[Any, int, dict[str, str]]
+DOORS = {
+    Realm.PUBLIC: "accounts.login",
+    Realm.ORGANIZER: "accounts.organizer_login",
+    Realm.STAFF: "accounts.staff_login",
+}
+HOMES = {
+    Realm.PUBLIC: "registrations.index",
+    Realm.ORGANIZER: "releases.index",
+    Realm.STAFF: "staff.home",
+}
+ROLE_NAMES = {
+    "student": _l("学员账号"),
+    "organizer_member": _l("成员"),
+    "organizer_owner": _l("负责人"),
+    "service": _l("客服"),
+    "operations": _l("运营"),
+    "privacy_officer": _l("个人信息保护负责人"),
+    "administrator": _l("管理员"),
+    "auditor": _l("审计"),
+}
+
+
+def client() -> Client:
+    """Return the browser in front of us."""
+    name = cookies.cookie_name(cookies.DEVICE, secure=web.settings().secure_cookies)
+    tokens = devices.read_cookie(request.cookies.get(name))
+    return Client(web.evidence(), web.actor(), tokens)
+
+
+def person() -> SignedIn:
+    """Return who is signed in; only for routes that require a permission."""
+    found = web.login_session()
+    if found is None:
+        abort(401)
+    return found
+
+
+def need_surface(realm: Realm) -> None:
+    """404 unless this process serves the surface of *realm*."""
+    if realm.value not in web.settings().surfaces:
+        abort(404)
+
+
+def home_of(realm: Realm) -> str:
+    """Return the page a person of *realm* starts on."""
+    endpoint = HOMES[realm]
+    return url_for(endpoint) if endpoint in current_app.view_functions else "/"
+
+
+def wanted(realm: Realm) -> str:
+    """Return where the person was going, else their home."""
+    return web.safe_next(request.values.get("next"), home_of(realm))
+
+
+def let_in(response: Response, token: str, device: str | None = None) -> Response:
+    """Put the session's (new) token into *response*, and the device's if there is one."""
+    secure = web.settings().secure_cookies
+    g.drop_session_cookie = False
+    cookies.set_cookie(response, cookies.SESSION, token, secure=secure)  # type: ignore[arg-type]
+    if device is not None:
+        value = devices.write_cookie(device, client().devices)
+        cookies.set_cookie(response, cookies.DEVICE, value, secure=secure)  # type: ignore[arg-type]
+    return response
+
+
+def busy() -> NoReturn:
+    """503: too many passwords are being checked at this moment."""
+    abort(503, description=_("现在登录的人很多，请一分钟后再试。"))

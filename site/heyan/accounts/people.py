@@ -1,0 +1,355 @@
+"""Who may sign in for staff and organizers: invite, activate, disable (C-33, C-43).
+
+Nobody chooses or learns another's password: an invitation is a code for one use, and what is
+behind it is set by the person who holds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.access import REALM_OF, Realm, Role
+from heyan.accounts import devices, sessions, totp
+from heyan.accounts.entry import find, login_index, normal_login, set_password
+from heyan.accounts.errors import (
+    InvitationInvalid,
+    LoginTaken,
+    NotFound,
+    NotThisOne,
+    RolesRefused,
+)
+from heyan.accounts.models import (
+    Account,
+    AccountRole,
+    AccountStatus,
+    Invitation,
+    LoginSession,
+    TotpFactor,
+)
+from heyan.audit.service import Actor, record
+from heyan.db import transaction
+from heyan.notifications.service import notify
+from heyan.settings import Settings
+
+CODE_LENGTH = 16
+STAFF_LIFETIME = timedelta(hours=48)
+OTHER_LIFETIME = timedelta(days=14)
+# The role without whose last holder nobody could let anyone in again.
+KEEPER = {Realm.STAFF: Role.ADMINISTRATOR, Realm.ORGANIZER: Role.ORGANIZER_OWNER}
+
+
+@dataclass(frozen=True)
+class InvitationCode:
+    """A fresh way in; the code is here and nowhere else."""
+
+    account_id: uuid.UUID
+    code: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Person:
+    """A line in a list of people."""
+
+    id: uuid.UUID
+    login: str
+    name: str
+    roles: tuple[Role, ...]
+    status: AccountStatus
+    activated: bool
+    has_factor: bool
+    invited_until: datetime | None
+    live_sessions: int
+    last_seen_at: datetime | None
+
+
+def invite(
+    session: Session,
+    actor: Actor,
+    *,
+    realm: Realm,
+    login: str,
+    name: str,
+    roles: Iterable[Role],
+    organization_id: uuid.UUID | None = None,
+    lifetime: timedelta | None = None,
+) -> InvitationCode:
+    """Make an account that cannot sign in yet and return its one-time code.
+
+    *login* is a name (staff, organizer) or an E.164 phone (public). Raises `LoginTaken` and
+    `RolesRefused`; an organizer's account needs its *organization_id*.
+    """
+    given = frozenset(roles)
+    if not given or any(REALM_OF[role] is not realm for role in given):
+        raise RolesRefused
+    if (realm is Realm.ORGANIZER) != (organization_id is not None):
+        raise RolesRefused
+    login = normal_login(realm, login)
+    moment = clock.now()
+    with transaction(session):
+        if find(session, realm, login) is not None:
+            raise LoginTaken
+        account = Account(
+            realm=realm,
+            login=login,
+            login_index=login_index(realm, login),
+            name=name,
+            password_hash=None,
+            second_factor_required=realm is not Realm.PUBLIC,
+            status=AccountStatus.ACTIVE,
+            organization_id=organization_id,
+            failed_count=0,
+            created_at=moment,
+        )
+        session.add(account)
+        session.flush()
+        session.add_all(
+            AccountRole(account_id=account.id, role=role, granted_by=actor.id, granted_at=moment)
+            for role in given
+        )
+        record(
+            session,
+            actor,
+            "accounts.invite",
+            "account",
+            account.id,
+            realm=realm.value,
+            roles=sorted(role.value for role in given),
+            organization_id=organization_id,
+        )
+        return _issue(session, actor, account, lifetime)
+
+
+def _issue(
+    session: Session, actor: Actor, account: Account, lifetime: timedelta | None
+) -> InvitationCode:
+    moment, code = clock.now(), totp.new_code(CODE_LENGTH)
+    usual = STAFF_LIFETIME if account.realm is Realm.STAFF else OTHER_LIFETIME
+    expires = moment + (lifetime or usual)
+    _withdraw(session, account.id)
+    session.add(
+        Invitation(
+            account_id=account.id,
+            code_hash=_code_hash(code),
+            created_at=moment,
+            expires_at=expires,
+            invited_by=actor.id,
+        )
+    )
+    session.flush()
+    return InvitationCode(account.id, code, expires)
+
+
+def _withdraw(session: Session, account_id: uuid.UUID) -> None:
+    session.execute(
+        update(Invitation)
+        .where(Invitation.account_id == account_id, Invitation.used_at.is_(None))
+        .values(used_at=clock.now())
+    )
+
+
+def _code_hash(code: str) -> bytes:
+    # 80 random bits: a plain digest cannot be searched.
+    return hashlib.sha256(b"heyan invitation" + totp.plain_code(code).encode()).digest()
+
+
+def activate(
+    session: Session, settings: Settings, actor: Actor, *, code: str, password: str
+) -> Account:
+    """Use an invitation's code to set the account's password, and return the account.
+
+    A second factor that is there stays; sessions that are there end (C-35). Raises
+    `InvitationInvalid` and `PasswordRefused`; a refused password leaves the code good.
+    """
+    with transaction(session):
+        found = session.execute(
+            select(Invitation, Account)
+            .join(Account, Account.id == Invitation.account_id)
+            .where(
+                Invitation.code_hash == _code_hash(code),
+                Invitation.used_at.is_(None),
+                Invitation.expires_at > clock.now(),
+                Account.status == AccountStatus.ACTIVE,
+            )
+            .with_for_update(of=Invitation)
+        ).first()
+        if found is None:
+            raise InvitationInvalid
+        invitation, account = found
+        set_password(session, settings, account, password)
+        invitation.used_at = clock.now()
+        notify(session, account.id, "account_password_changed")
+        record(session, actor, "accounts.activate", "account", account.id)
+    return account
+
+
+# --- lists and what may be done from them ----------------------------------------------------
+
+
+def people(
+    session: Session, realm: Realm, organization_id: uuid.UUID | None = None
+) -> list[Person]:
+    """Return the accounts of *realm* (of one organizer), the newest first."""
+    query = select(Account, TotpFactor.confirmed_at).outerjoin(TotpFactor)
+    query = query.where(Account.realm == realm, Account.organization_id == organization_id)
+    rows = session.execute(query.order_by(Account.created_at.desc())).all()
+    ids = [account.id for account, _confirmed in rows]
+    moment = clock.now()
+    roles: dict[uuid.UUID, list[Role]] = {}
+    for account_id, role in session.execute(
+        select(AccountRole.account_id, AccountRole.role).where(AccountRole.account_id.in_(ids))
+    ):
+        roles.setdefault(account_id, []).append(role)
+    invited: dict[uuid.UUID, datetime] = {
+        row[0]: row[1]
+        for row in session.execute(
+            select(Invitation.account_id, func.max(Invitation.expires_at))
+            .where(
+                Invitation.account_id.in_(ids),
+                Invitation.used_at.is_(None),
+                Invitation.expires_at > moment,
+            )
+            .group_by(Invitation.account_id)
+        )
+    }
+    live: dict[uuid.UUID, int] = {
+        row[0]: row[1]
+        for row in session.execute(
+            select(LoginSession.account_id, func.count())
+            .where(LoginSession.account_id.in_(ids), LoginSession.revoked_at.is_(None))
+            .group_by(LoginSession.account_id)
+        )
+    }
+    return [
+        Person(
+            id=account.id,
+            login=account.login,
+            name=account.name or "",
+            roles=tuple(sorted(roles.get(account.id, []), key=lambda role: role.value)),
+            status=account.status,
+            activated=account.password_hash is not None,
+            has_factor=confirmed is not None,
+            invited_until=invited.get(account.id),
+            live_sessions=live.get(account.id, 0),
+            last_seen_at=account.last_seen_at,
+        )
+        for account, confirmed in rows
+    ]
+
+
+def managed(
+    session: Session, realm: Realm, account_id: uuid.UUID, organization_id: uuid.UUID | None
+) -> Account:
+    """Return an account within what an actor manages, locked; raises `NotFound`."""
+    found = session.scalars(
+        select(Account)
+        .where(
+            Account.id == account_id,
+            Account.realm == realm,
+            Account.organization_id == organization_id,
+        )
+        .with_for_update()
+    ).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def disable(
+    session: Session,
+    actor: Actor,
+    *,
+    realm: Realm,
+    account_id: uuid.UUID,
+    organization_id: uuid.UUID | None = None,
+) -> None:
+    """Shut an account out at once: sessions, known browsers and invitations end.
+
+    Raises `NotFound`, and `NotThisOne` for oneself and for the last who could let others in.
+    """
+    with transaction(session):
+        account = managed(session, realm, account_id, organization_id)
+        if account.id == actor.id or _is_last_keeper(session, account):
+            raise NotThisOne
+        account.status = AccountStatus.DISABLED
+        _withdraw(session, account.id)
+        sessions.end_all(session, account.id)
+        devices.forget(session, account.id)
+        record(session, actor, "accounts.disable", "account", account.id)
+
+
+def _is_last_keeper(session: Session, account: Account) -> bool:
+    keeper = KEEPER.get(account.realm)
+    holders = session.scalars(
+        select(Account.id)
+        .join(AccountRole, AccountRole.account_id == Account.id)
+        .where(
+            AccountRole.role == keeper,
+            Account.status == AccountStatus.ACTIVE,
+            Account.organization_id == account.organization_id,
+        )
+        .with_for_update(of=Account)
+    ).all()
+    return list(holders) == [account.id]
+
+
+def enable(
+    session: Session,
+    actor: Actor,
+    *,
+    realm: Realm,
+    account_id: uuid.UUID,
+    organization_id: uuid.UUID | None = None,
+) -> None:
+    """Let a disabled account sign in again; raises `NotFound`."""
+    with transaction(session):
+        account = managed(session, realm, account_id, organization_id)
+        account.status = AccountStatus.ACTIVE
+        record(session, actor, "accounts.enable", "account", account.id)
+
+
+def end_sessions(
+    session: Session,
+    actor: Actor,
+    *,
+    realm: Realm,
+    account_id: uuid.UUID,
+    organization_id: uuid.UUID | None = None,
+) -> int:
+    """End all sessions of an account and return how many; raises `NotFound` (C-43)."""
+    with transaction(session):
+        account = managed(session, realm, account_id, organization_id)
+        ended = sessions.end_all(session, account.id)
+        devices.forget(session, account.id)
+        record(session, actor, "accounts.end_sessions", "account", account.id, count=ended)
+        return ended
+
+
+def reissue(
+    session: Session,
+    actor: Actor,
+    *,
+    realm: Realm,
+    account_id: uuid.UUID,
+    organization_id: uuid.UUID | None = None,
+    lifetime: timedelta | None = None,
+) -> InvitationCode:
+    """Give a fresh code to someone whose invitation ran out or whose password is lost.
+
+    The present password stays good until the code is used. Raises `NotFound`.
+    """
+    with transaction(session):
+        account = managed(session, realm, account_id, organization_id)
+        if account.status is not AccountStatus.ACTIVE:
+            raise NotFound
+        issued = _issue(session, actor, account, lifetime)
+        record(session, actor, "accounts.reissue", "account", account.id)
+        return issued

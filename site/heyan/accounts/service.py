@@ -1,0 +1,77 @@
+"""The verbs of accounts, for every other feature: they reach accounts only through this module.
+
+Getting in by password stands in `entry`, second factors in `factors`, invitations and who may
+sign in at all in `people`.
+"""
+
+from __future__ import annotations
+
+from heyan.accounts.entry import (
+    Client,
+    SignedInNow,
+    change_password,
+    end_other_sessions,
+    end_session,
+    find,
+    has_factor,
+    history,
+    open_account,
+    security_notices,
+    set_password,
+    sign_in,
+    sign_out,
+)
+from heyan.accounts.factors import (
+    Completed,
+    confirm_totp,
+    enter_code,
+    new_recovery_codes,
+    recovery_codes_left,
+    remove_totp,
+    set_up_totp,
+    step_up,
+)
+from heyan.accounts.people import (
+    InvitationCode,
+    Person,
+    activate,
+    disable,
+    enable,
+    end_sessions,
+    invite,
+    people,
+    reissue,
+)
+
+__all__ = [
+    "Client",
+    "Completed",
+    "InvitationCode",
+    "Person",
+    "SignedInNow",
+    "activate",
+    "change_password",
+    "confirm_totp",
+    "disable",
+    "enable",
+    "end_other_sessions",
+    "end_session",
+    "end_sessions",
+    "enter_code",
+    "find",
+    "has_factor",
+    "history",
+    "invite",
+    "new_recovery_codes",
+    "open_account",
+    "people",
+    "recovery_codes_left",
+    "reissue",
+    "remove_totp",
+    "security_notices",
+    "set_password",
+    "set_up_totp",
+    "sign_in",
+    "sign_out",
+    "step_up",
+]
