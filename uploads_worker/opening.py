@@ -68,18 +68,22 @@ def open_sealed(
     *sha256* and *commitment* come from the row. Raises `OpeningFailed` and nothing else.
     """
     try:
-        if not hmac.compare_digest(hashlib.sha256(ciphertext).digest(), sha256):
-            raise OpeningFailed
-        header = read_header(ciphertext)
-        suite = SUITES[header.suite]
-        salted = suite.hpke.decrypt(
-            memoryview(ciphertext)[len(header.raw) :],
-            PRIVATE_SUITES[header.suite].load(private_key),
-            header.raw + context.info(header.suite, header.key_id),
-        )
-        if not hmac.compare_digest(hashlib.sha256(salted).digest(), commitment):
-            raise OpeningFailed
+        salted = _decrypt(ciphertext, private_key, context, sha256)
+        fits = hmac.compare_digest(hashlib.sha256(salted).digest(), commitment)
     except Exception:  # noqa: BLE001 - one error for every reason
         # "from None": a trace must not tell reasons apart either.
         raise OpeningFailed from None
+    if not fits:
+        raise OpeningFailed
     return salted[SALT_BYTES:]
+
+
+def _decrypt(ciphertext: bytes, private_key: bytes, context: SealContext, sha256: bytes) -> bytes:
+    if not hmac.compare_digest(hashlib.sha256(ciphertext).digest(), sha256):
+        raise OpeningFailed
+    header = read_header(ciphertext)
+    return SUITES[header.suite].hpke.decrypt(
+        memoryview(ciphertext)[len(header.raw) :],
+        PRIVATE_SUITES[header.suite].load(private_key),
+        header.raw + context.info(header.suite, header.key_id),
+    )

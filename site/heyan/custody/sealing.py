@@ -57,7 +57,8 @@ class SealingSuite:
 
 def _load_hybrid(raw: bytes) -> hpke.MLKEM768X25519PublicKey:
     return hpke.MLKEM768X25519PublicKey(
-        MLKEM768PublicKey.from_public_bytes(raw[:1184]), X25519PublicKey.from_public_bytes(raw[1184:])
+        MLKEM768PublicKey.from_public_bytes(raw[:1184]),
+        X25519PublicKey.from_public_bytes(raw[1184:]),
     )
 
 
