@@ -75,7 +75,7 @@ class Machine:
             "http1-header-read-timeout": 10_000,
             "respawn-interval": 0.5,
             "workers-kill-timeout": 8,
-            "log-level": "warning",
+            "log-level": "error",
         }
         flags = ["--no-ws", "--respawn-failed-workers", "--no-http1-pipeline-flush"]
         listed = [part for name, value in options.items() for part in (f"--{name}", str(value))]
