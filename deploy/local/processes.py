@@ -72,8 +72,8 @@ class Running:
 
 def start(home: Path, program: Program, say: Callable[[str], None] = print) -> Running:
     """Start *program*; its output goes to ``log/NAME.log``, and to *say* if it is to be heard."""
-    (home / "log").mkdir(parents=True, exist_ok=True)
-    (home / "run").mkdir(parents=True, exist_ok=True)
+    for name in ("log", "run"):
+        (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
     log = (home / "log" / f"{program.name}.log").open("ab")
     signal_at_death = int(program.stop_signal)
 

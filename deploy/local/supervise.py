@@ -37,7 +37,7 @@ def main() -> int:
     home = Path(os.environ.get("HEYAN_HOME") or ROOT / "var").absolute()
     port = int(os.environ.get("PORT") or 8000)
     home.mkdir(parents=True, exist_ok=True)
-    (home / "run").mkdir(exist_ok=True)
+    (home / "run").mkdir(exist_ok=True, mode=0o700)
     lock = (home / "run" / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
