@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, requires
-from heyan.accounts import service, sessions, totp
+from heyan.accounts import agents, service, sessions, totp
 from heyan.accounts.errors import FactorNeeded, WrongCode, WrongPassword
 from heyan.accounts.forms import (
     ChangePasswordForm,
@@ -40,6 +40,7 @@ def sessions_page() -> Page:
         codes_left=service.recovery_codes_left(session, here),
         may_remove=here.realm is Realm.PUBLIC and not account.second_factor_required,
         notices=service.security_notices(session, here.account_id),
+        browser=agents.describe,
     )
 
 

@@ -245,7 +245,7 @@ def _read(limit: int) -> service.Upload | Trouble:
     bodies.allow_body(
         max_bytes=limit + SLACK,
         max_parts=settings.max_upload_parts,
-        max_field_bytes=SLACK,
+        max_field_bytes=settings.max_form_bytes,
     )
     try:
         chosen = request.files.get("file")
