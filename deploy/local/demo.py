@@ -1,0 +1,177 @@
+"""Fills an empty site with a company, organizers, their keys and events, through the verbs."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pyrage
+from sqlalchemy.orm import Session
+
+from deploy.local import credentials, demo_people
+from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
+from deploy.local.demo_people import DemoPerson
+from deploy.local.variables import ROOT
+from heyan import clock, db
+from heyan.access import Realm, Role
+from heyan.events.models import Event, EventDocumentKind, EventField, EventStatus
+from heyan.organizations.models import Organization
+from heyan.policies.models import PolicyKind
+from heyan.policies.service import NoPolicyInForce, publish, version_in_force
+from heyan.releases import recipients
+from heyan.settings import Settings
+from uploads_worker.settings import WorkerSettings
+
+STUDENT = "+8613800138000"
+ORGANIZER = next(iter(ORGANIZERS))
+STAFF = {
+    "service": ("kefu", "林晓（客服）", Role.SERVICE),
+    "operations": ("yunying", "周航（运营）", Role.OPERATIONS),
+    "privacy_officer": ("yinsi", "李明（个人信息保护负责人）", Role.PRIVACY_OFFICER),
+    "administrator": ("guanli", "陈静（管理员）", Role.ADMINISTRATOR),
+    "auditor": ("shenji", "赵宁（审计）", Role.AUDITOR),
+}
+
+
+@dataclass
+class _Demo:
+    """The seeding under way: the database as the web's role, and who there is already."""
+
+    session: Session
+    settings: Settings
+    staff: dict[str, DemoPerson] = field(default_factory=dict)
+    organizations: dict[str, uuid.UUID] = field(default_factory=dict)
+
+
+def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, Any]:
+    """Make the demonstration's data and return what demo.json is to hold.
+
+    The organizer's age identity lies beside demo.json, readable by its owner alone, and nowhere
+    else. Refuses a production site.
+    """
+    if settings.production or not settings.demo:
+        raise RuntimeError("demo data is for a machine with HEYAN_DEMO=1 outside production")
+    # Tables refer to each other across features, so all of them must be known.
+    for models in sorted((ROOT / "site" / "heyan").glob("*/models.py")):
+        import_module(f"heyan.{models.parent.name}.models")
+    db.use_contact_keys(db.parse_contact_keys(settings.contact_keys, settings.index_key))
+    web, own = db.make_engine(settings.database_url), db.make_engine(worker.database_url)
+    quick = demo_people.quick(settings)
+    try:
+        with Session(web, expire_on_commit=False) as session:
+            demo = _Demo(session, quick)
+            _policies(demo)
+            for role, (login, name, kind) in STAFF.items():
+                demo.staff[role] = demo_people.let_in(
+                    session, quick, Realm.STAFF, login, name, kind
+                )
+            for name, contact in ORGANIZERS.items():
+                demo.organizations[name] = _organization(demo, name, contact)
+            owner = demo_people.let_in(
+                session,
+                quick,
+                Realm.ORGANIZER,
+                "hezi",
+                "孙老师",
+                Role.ORGANIZER_OWNER,
+                demo.organizations[ORGANIZER],
+            )
+            for event in EVENTS:
+                _event(demo, event)
+            key = _recipient(demo, owner, home)
+            student = demo_people.student(session, quick, STUDENT)
+    finally:
+        web.dispose()
+        own.dispose()
+    shown: dict[str, Any] = {"base_url": settings.base_url, "student": student}
+    shown["organizer"] = {**owner.shown(), **key}
+    return shown | {role: person.shown() for role, person in demo.staff.items()}
+
+
+def _policies(demo: _Demo) -> None:
+    for kind in PolicyKind:
+        try:
+            version_in_force(demo.session, kind)
+        except NoPolicyInForce:
+            publish(
+                demo.session,
+                kind,
+                demo.settings.policy_version,
+                clock.now() - timedelta(days=1),
+                {"zh": [], "en": []},
+            )
+
+
+def _organization(demo: _Demo, name: str, contact: str) -> uuid.UUID:
+    row = Organization(
+        name=name, contact=contact, processing_role="independent", created_at=clock.now()
+    )
+    with db.transaction(demo.session):
+        demo.session.add(row)
+    return row.id
+
+
+def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
+    now = clock.now()
+    ends = at(now, wanted.starts[0] + wanted.lasts_days, 18)
+    row = Event(
+        slug=wanted.slug,
+        number_prefix=wanted.prefix,
+        organization_id=demo.organizations[wanted.organizer],
+        kind=wanted.kind,
+        status=EventStatus.PUBLISHED,
+        title=wanted.title,
+        title_en=wanted.title_en,
+        summary=wanted.summary,
+        summary_en=wanted.summary_en,
+        description=wanted.description,
+        description_en=wanted.description_en,
+        place=wanted.place,
+        fee_fen=wanted.fee_fen,
+        capacity=wanted.capacity,
+        opens_at=now - timedelta(days=7),
+        closes_at=at(now, *wanted.closes),
+        documents_until=at(now, wanted.closes[0] + 5, 18),
+        starts_at=at(now, *wanted.starts),
+        ends_at=ends,
+        destroy_at=ends + timedelta(days=demo.settings.document_days_after_event),
+        created_at=now,
+    )
+    with db.transaction(demo.session):
+        demo.session.add(row)
+        demo.session.flush()
+        for position, (kind, required, note) in enumerate(wanted.documents):
+            demo.session.add(
+                EventDocumentKind(
+                    event_id=row.id,
+                    kind=kind,
+                    required=required,
+                    marked=kind.value != "portrait",
+                    note=note,
+                    position=position,
+                )
+            )
+        for position, question in enumerate(wanted.fields):
+            demo.session.add(EventField(event_id=row.id, position=position, **question))
+    return row.id
+
+
+def _recipient(demo: _Demo, owner: DemoPerson, home: Path) -> dict[str, str]:
+    """Make the organizer's key as the organizer would, and take it through all its people."""
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    target = home / "demo-organizer.age-identity.txt"
+    lines = [f"# created: {clock.now().isoformat()}", f"# public key: {recipient}", str(identity)]
+    credentials.write_private(target, "\n".join(lines) + "\n")
+    session, organization = demo.session, demo.organizations[ORGANIZER]
+    row = recipients.propose(session, owner.actor, organization, recipient, "primary")
+    opened = pyrage.decrypt(base64.b64decode(row.challenge or ""), [identity])
+    recipients.prove(session, owner.actor, organization, row.id, opened.hex())
+    recipients.confirm(session, demo.staff["operations"].actor, row.id, "phone")
+    recipients.approve(session, demo.staff["privacy_officer"].actor, row.id)
+    return {"age_identity_file": str(target), "recipient": recipient, "passphrase": ""}
