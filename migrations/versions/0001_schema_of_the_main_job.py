@@ -180,6 +180,45 @@ def upgrade() -> None:
     op.create_index(op.f("ix_events_organization_id"), "events", ["organization_id"], unique=False)
     op.create_index(op.f("ix_events_status"), "events", ["status"], unique=False)
     op.create_table(
+        "organization_onboardings",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("proposed_by", sa.Uuid(), nullable=False),
+        sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("approved_by", sa.Uuid(), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "approved_by <> proposed_by", name=op.f("ck_organization_onboardings_two_people")
+        ),
+        sa.ForeignKeyConstraint(
+            ["approved_by"],
+            ["accounts.id"],
+            name=op.f("fk_organization_onboardings_approved_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name=op.f("fk_organization_onboardings_organization_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["proposed_by"],
+            ["accounts.id"],
+            name=op.f("fk_organization_onboardings_proposed_by"),
+        ),
+        sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_organization_onboardings")),
+    )
+    op.create_index(
+        op.f("ix_organization_onboardings_approved_by"),
+        "organization_onboardings",
+        ["approved_by"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_organization_onboardings_proposed_by"),
+        "organization_onboardings",
+        ["proposed_by"],
+        unique=False,
+    )
+    op.create_table(
         "account_roles",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -1105,6 +1144,7 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("audit_chain")
     op.drop_index(op.f("ix_accounts_organization_id"), table_name="accounts")
+    op.drop_table("organization_onboardings")
     op.drop_table("accounts")
     op.drop_index(op.f("ix_tombstones_subject_id"), table_name="tombstones")
     op.drop_table("tombstones")

@@ -45,7 +45,10 @@ class Permission(enum.Enum):
     STAFF_HOME = "staff_home"
     LEADS_WORK = "leads_work"
     EVENTS_MANAGE = "events_manage"
+    ORGANIZATIONS_SEE = "organizations_see"
     ORGANIZATIONS_MANAGE = "organizations_manage"
+    ORGANIZATIONS_APPROVE = "organizations_approve"
+    RECIPIENTS_SEE = "recipients_see"
     RECIPIENTS_CONFIRM = "recipients_confirm"
     RECIPIENTS_APPROVE = "recipients_approve"
     STAFF_MANAGE = "staff_manage"
@@ -75,15 +78,34 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.OWN_ACCOUNT,
             P.STAFF_HOME,
             P.EVENTS_MANAGE,
+            P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_MANAGE,
+            P.RECIPIENTS_SEE,
             P.RECIPIENTS_CONFIRM,
         }
     ),
     Role.PRIVACY_OFFICER: frozenset(
-        {P.OWN_ACCOUNT, P.STAFF_HOME, P.RECIPIENTS_APPROVE, P.AUDIT_READ}
+        {
+            P.OWN_ACCOUNT,
+            P.STAFF_HOME,
+            P.ORGANIZATIONS_SEE,
+            P.ORGANIZATIONS_APPROVE,
+            P.RECIPIENTS_SEE,
+            P.RECIPIENTS_APPROVE,
+            P.AUDIT_READ,
+        }
     ),
     Role.ADMINISTRATOR: frozenset(
-        {P.OWN_ACCOUNT, P.STAFF_HOME, P.STAFF_MANAGE, P.RECIPIENTS_APPROVE, P.AUDIT_READ}
+        {
+            P.OWN_ACCOUNT,
+            P.STAFF_HOME,
+            P.STAFF_MANAGE,
+            P.ORGANIZATIONS_SEE,
+            P.ORGANIZATIONS_APPROVE,
+            P.RECIPIENTS_SEE,
+            P.RECIPIENTS_APPROVE,
+            P.AUDIT_READ,
+        }
     ),
     Role.AUDITOR: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.AUDIT_READ}),
 }
@@ -99,7 +121,21 @@ REALM_OF: dict[Role, Realm] = {
     Role.AUDITOR: Realm.STAFF,
 }
 
+# What one person may propose or confirm and what another must approve: never one person's.
+APART: tuple[tuple[frozenset[Permission], frozenset[Permission]], ...] = (
+    (
+        frozenset({P.ORGANIZATIONS_MANAGE, P.RECIPIENTS_CONFIRM}),
+        frozenset({P.ORGANIZATIONS_APPROVE, P.RECIPIENTS_APPROVE}),
+    ),
+)
+
 MFA_REALMS = frozenset({Realm.ORGANIZER, Realm.STAFF})
+
+
+def compatible(roles: frozenset[Role]) -> bool:
+    """Tell whether one account may hold all of *roles* (two-person rules, C-50)."""
+    held = frozenset().union(*(GRANTS[role] for role in roles))
+    return not any(held & one and held & other for one, other in APART)
 
 
 @dataclass(frozen=True)

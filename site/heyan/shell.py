@@ -85,8 +85,8 @@ def _nav_items() -> list[tuple[str, str, bool]]:
             ("staff.home", _("待办"), Permission.STAFF_HOME),
             ("staff_leads.index", _("回电"), Permission.LEADS_WORK),
             ("staff_events.index", _("项目"), Permission.EVENTS_MANAGE),
-            ("staff_organizations.index", _("主办单位"), Permission.ORGANIZATIONS_MANAGE),
-            ("staff_recipients.index", _("密钥审批"), Permission.RECIPIENTS_APPROVE),
+            ("staff_organizations.index", _("主办单位"), Permission.ORGANIZATIONS_SEE),
+            ("staff_recipients.index", _("密钥审批"), Permission.RECIPIENTS_SEE),
             ("staff.people", _("人员"), Permission.STAFF_MANAGE),
             ("audit.index", _("审计"), Permission.AUDIT_READ),
         )

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.access import REALM_OF, Realm, Role
+from heyan.access import REALM_OF, Realm, Role, compatible
 from heyan.accounts import devices, sessions, totp
 from heyan.accounts.entry import find, login_index, normal_login, set_password
 from heyan.accounts.errors import (
@@ -88,7 +88,7 @@ def invite(
     `RolesRefused`; an organizer's account needs its *organization_id*.
     """
     given = frozenset(roles)
-    if not given or any(REALM_OF[role] is not realm for role in given):
+    if not given or any(REALM_OF[role] is not realm for role in given) or not compatible(given):
         raise RolesRefused
     if (realm is Realm.ORGANIZER) != (organization_id is not None):
         raise RolesRefused

@@ -42,6 +42,7 @@ from heyan.accounts.people import (
     people,
     reissue,
 )
+from heyan.accounts.twofold import same_human
 
 __all__ = [
     "Client",
@@ -68,6 +69,7 @@ __all__ = [
     "recovery_codes_left",
     "reissue",
     "remove_totp",
+    "same_human",
     "security_notices",
     "set_password",
     "set_up_totp",

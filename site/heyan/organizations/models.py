@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import Boolean, String
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from heyan.db import Base, key_column
@@ -28,3 +28,22 @@ class Organization(Base):
     version: Mapped[int] = mapped_column(default=1)
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     created_at: Mapped[datetime]
+
+
+class Onboarding(Base):
+    """Who proposed an organizer and who let it in: two people (REQUIREMENTS L1).
+
+    Without a row the organizer was there before this rule; with one it is active only when
+    ``approved_by`` is somebody else than ``proposed_by``.
+    """
+
+    __tablename__ = "organization_onboardings"
+    __table_args__ = (CheckConstraint("approved_by <> proposed_by", name="two_people"),)
+
+    organization_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("organizations.id"), primary_key=True
+    )
+    proposed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    proposed_at: Mapped[datetime]
+    approved_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    approved_at: Mapped[datetime | None]

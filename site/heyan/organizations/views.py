@@ -15,6 +15,7 @@ def members() -> str:
     """Not here yet."""
     abort(404)
 
+
 staff_pages = Blueprint("staff_organizations", __name__)
 
 
@@ -23,4 +24,3 @@ staff_pages = Blueprint("staff_organizations", __name__)
 def staff_index() -> str:
     """Not here yet."""
     abort(404)
-

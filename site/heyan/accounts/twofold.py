@@ -1,0 +1,44 @@
+"""Whether two accounts are, as far as accounts can tell, one human (C-50, SECURITY 30).
+
+Two people are meant where two are asked for. An account cannot see who sits before it; but one
+name on two accounts, or one browser that signed in to both, is one person until shown otherwise.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from heyan.accounts import devices
+from heyan.accounts.models import Account
+
+
+def folded_name(name: str | None) -> str:
+    """Return *name* as people are compared: without width, case, blanks and notes in brackets."""
+    kept = unicodedata.normalize("NFKC", name or "").casefold()
+    kept = kept.split("(", 1)[0]
+    return "".join(kept.split())
+
+
+def same_human(
+    session: Session,
+    one: uuid.UUID | None,
+    other: uuid.UUID | None,
+    *,
+    browser: Sequence[str] = (),
+) -> bool:
+    """Tell whether *one*, who acts now, and *other*, who acted before, may be one person.
+
+    *browser* are the device tokens of the browser in front of us (`devices.read_cookie`).
+    """
+    if one is None or other is None or one == other:
+        return True
+    rows = session.execute(select(Account.id, Account.name).where(Account.id.in_((one, other))))
+    names = {account_id: folded_name(name) for account_id, name in rows}
+    if names.get(one) and names.get(one) == names.get(other):
+        return True
+    return devices.known(session, other, browser) is not None
