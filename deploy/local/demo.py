@@ -6,7 +6,6 @@ import base64
 import uuid
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,17 @@ from sqlalchemy.orm import Session
 from deploy.local import credentials, demo_people
 from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
-from deploy.local.variables import ROOT
 from heyan import clock, db
 from heyan.access import Realm, Role
 from heyan.events.models import Event, EventDocumentKind, EventField, EventStatus
-from heyan.organizations.models import Organization
+from heyan.organizations import service as organizations
 from heyan.policies.models import PolicyKind
 from heyan.policies.service import NoPolicyInForce, publish, version_in_force
 from heyan.releases import recipients
+from heyan.releases.fingerprint import recipient_fingerprint
 from heyan.settings import Settings
+from uploads_worker import pinning, vault
+from uploads_worker.context import Context
 from uploads_worker.settings import WorkerSettings
 
 STUDENT = "+8613800138000"
@@ -56,11 +57,8 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     """
     if settings.production or not settings.demo:
         raise RuntimeError("demo data is for a machine with HEYAN_DEMO=1 outside production")
-    # Tables refer to each other across features, so all of them must be known.
-    for models in sorted((ROOT / "site" / "heyan").glob("*/models.py")):
-        import_module(f"heyan.{models.parent.name}.models")
-    db.use_contact_keys(db.parse_contact_keys(settings.contact_keys, settings.index_key))
-    web, own = db.make_engine(settings.database_url), db.make_engine(worker.database_url)
+    context = Context.open(worker)
+    web = db.make_engine(settings.database_url)
     quick = demo_people.quick(settings)
     try:
         with Session(web, expire_on_commit=False) as session:
@@ -82,14 +80,15 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 demo.organizations[ORGANIZER],
             )
             for event in EVENTS:
-                _event(demo, event)
-            key = _recipient(demo, owner, home)
+                vault.provision(context, _event(demo, event))
+            key = _recipient(demo, context, owner, home)
             student = demo_people.student(session, quick, STUDENT)
     finally:
         web.dispose()
-        own.dispose()
+        context.close()
     shown: dict[str, Any] = {"base_url": settings.base_url, "student": student}
     shown["organizer"] = {**owner.shown(), **key}
+    shown["root_public_key"] = base64.b64encode(settings.root_public_key).decode()
     return shown | {role: person.shown() for role, person in demo.staff.items()}
 
 
@@ -108,11 +107,15 @@ def _policies(demo: _Demo) -> None:
 
 
 def _organization(demo: _Demo, name: str, contact: str) -> uuid.UUID:
-    row = Organization(
-        name=name, contact=contact, processing_role="independent", created_at=clock.now()
+    """Let an organizer in as the house does: one proposes, another approves."""
+    row = organizations.propose(
+        demo.session,
+        demo.staff["operations"].actor,
+        name=name,
+        contact=contact,
+        processing_role="independent",
     )
-    with db.transaction(demo.session):
-        demo.session.add(row)
+    organizations.approve(demo.session, demo.staff["administrator"].actor, row.id)
     return row.id
 
 
@@ -161,7 +164,7 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
     return row.id
 
 
-def _recipient(demo: _Demo, owner: DemoPerson, home: Path) -> dict[str, str]:
+def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> dict[str, str]:
     """Make the organizer's key as the organizer would, and take it through all its people."""
     identity = pyrage.x25519.Identity.generate()
     recipient = str(identity.to_public())
@@ -174,4 +177,5 @@ def _recipient(demo: _Demo, owner: DemoPerson, home: Path) -> dict[str, str]:
     recipients.prove(session, owner.actor, organization, row.id, opened.hex())
     recipients.confirm(session, demo.staff["operations"].actor, row.id, "phone")
     recipients.approve(session, demo.staff["privacy_officer"].actor, row.id)
+    pinning.pin(context, organization, row.id, fingerprint=recipient_fingerprint(recipient))
     return {"age_identity_file": str(target), "recipient": recipient, "passphrase": ""}
