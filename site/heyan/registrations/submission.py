@@ -142,6 +142,18 @@ def waiting_ahead(session: Session, registration: Registration) -> int:
     )
 
 
+def waiting_count(session: Session, event_id: uuid.UUID) -> int:
+    """Return how many wait for a seat in an event."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Registration)
+            .where(Registration.event_id == event_id, Registration.status == S.WAITLISTED)
+        )
+        or 0
+    )
+
+
 def seat_waiting(session: Session, actor: Actor, event_id: uuid.UUID) -> int:
     """Give free seats to the waiting list in its order; returns how many were seated.
 
