@@ -12,7 +12,10 @@ from heyan.documents.kinds import WORDS
 from heyan.events import service, wording
 from heyan.events.models import EventKind
 from heyan.events.service import EventUnknown, Stage, When
+from heyan.events.staff_views import staff_pages
 from heyan.registrations.submission import waiting_count
+
+__all__ = ["public_pages", "staff_pages"]
 
 public_pages = Blueprint("events", __name__)
 LONGEST_SEARCH = 60
