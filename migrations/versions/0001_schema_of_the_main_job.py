@@ -532,6 +532,14 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroy_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("holder_destroyed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("holder_destroyed_by", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["holder_destroyed_by"],
+            ["accounts.id"],
+            name=op.f("fk_releases_holder_destroyed_by"),
+        ),
         sa.ForeignKeyConstraint(
             ["acknowledged_by"], ["accounts.id"], name=op.f("fk_releases_acknowledged_by")
         ),
@@ -551,6 +559,9 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_releases_acknowledged_by"), "releases", ["acknowledged_by"], unique=False
+    )
+    op.create_index(
+        op.f("ix_releases_holder_destroyed_by"), "releases", ["holder_destroyed_by"], unique=False
     )
     op.create_index(op.f("ix_releases_fetched_by"), "releases", ["fetched_by"], unique=False)
     op.create_index(
@@ -1105,6 +1116,7 @@ def downgrade() -> None:
     op.drop_index("ix_releases_organization_state", table_name="releases")
     op.drop_index(op.f("ix_releases_fetched_by"), table_name="releases")
     op.drop_index(op.f("ix_releases_acknowledged_by"), table_name="releases")
+    op.drop_index(op.f("ix_releases_holder_destroyed_by"), table_name="releases")
     op.drop_table("releases")
     op.drop_index(op.f("ix_recovery_codes_account_id"), table_name="recovery_codes")
     op.drop_table("recovery_codes")

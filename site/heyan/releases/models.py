@@ -132,6 +132,13 @@ class Release(Base):
     decided_at: Mapped[datetime | None]
     destroy_due_at: Mapped[datetime | None]
     destroyed_at: Mapped[datetime | None]
+    # How many bytes from the file's beginning have left without a gap, over all downloads.
+    sent_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # When the organizer said that it destroyed what it held (L5).
+    holder_destroyed_at: Mapped[datetime | None]
+    holder_destroyed_by: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("accounts.id"), index=True
+    )
 
     event: Mapped[Event] = relationship(lazy="raise")
 
