@@ -8,6 +8,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent / "site"))
 
 from heyan import create_app
-from heyan.settings import Settings
+from heyan.accounts.demo import refuse_demo
+from heyan.settings import Settings, SettingsError
 
-app = create_app(Settings.from_env())
+try:
+    settings = Settings.from_env()
+    app = create_app(settings)
+    if settings.production:
+        with app.extensions["heyan"].sessions() as session:
+            refuse_demo(session)
+except SettingsError as refused:
+    # Names and reasons, never values; a trace would bury them.
+    raise SystemExit(str(refused)) from None

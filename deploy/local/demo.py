@@ -31,11 +31,11 @@ from uploads_worker.settings import WorkerSettings
 STUDENT = "+8613800138000"
 ORGANIZER = next(iter(ORGANIZERS))
 STAFF = {
-    "service": ("kefu", "林晓（客服）", Role.SERVICE),
-    "operations": ("yunying", "周航（运营）", Role.OPERATIONS),
-    "privacy_officer": ("yinsi", "李明（个人信息保护负责人）", Role.PRIVACY_OFFICER),
-    "administrator": ("guanli", "陈静（管理员）", Role.ADMINISTRATOR),
-    "auditor": ("shenji", "赵宁（审计）", Role.AUDITOR),
+    "service": ("demo-kefu", "林晓（客服）", Role.SERVICE),
+    "operations": ("demo-yunying", "周航（运营）", Role.OPERATIONS),
+    "privacy_officer": ("demo-yinsi", "李明（个人信息保护负责人）", Role.PRIVACY_OFFICER),
+    "administrator": ("demo-guanli", "陈静（管理员）", Role.ADMINISTRATOR),
+    "auditor": ("demo-shenji", "赵宁（审计）", Role.AUDITOR),
 }
 
 
@@ -74,7 +74,7 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 session,
                 quick,
                 Realm.ORGANIZER,
-                "hezi",
+                "demo-hezi",
                 "孙老师",
                 Role.ORGANIZER_OWNER,
                 demo.organizations[ORGANIZER],

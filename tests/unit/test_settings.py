@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import os
 import secrets
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from deploy.local.settings_table import table
 from heyan.access import Realm
 from heyan.environment import SettingsError, declarations
 from heyan.settings import Settings
@@ -213,3 +218,40 @@ def test_web_and_worker_share_no_credential() -> None:
     web = {d.name for _i, d in declarations(Settings) if d.secret}
     worker = {d.name for _i, d in declarations(WorkerSettings) if d.secret}
     assert web & worker == {"CONTACT_KEYS", "INDEX_KEY"}
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_page_of_settings_says_what_the_declarations_say() -> None:
+    """Renew it with ``python -m deploy.local.settings_table > docs/settings.md``."""
+    assert (ROOT / "docs" / "settings.md").read_text("utf-8") == table()
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"HEYAN_ENV": "production"}, "SECRET_KEY is missing"),
+        (production() | {"HEYAN_DEMO": "1"}, "HEYAN_DEMO must be off in production"),
+        (production() | {"BASE_URL": "http://bm.example.cn"}, "BASE_URL must be https"),
+        (production() | {"HEYAN_REGION": "us-east-1"}, "HEYAN_REGION is not among the regions"),
+    ],
+)
+def test_the_web_process_itself_names_what_is_wrong_and_does_not_start(
+    environ: dict[str, str], said: str
+) -> None:
+    """C-69, H1, I1: without a trace of the code, and without quoting a value."""
+    kept = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        cwd=ROOT,
+        env=kept | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    for name in ("SECRET_KEY", "DATABASE_URL"):
+        assert name not in environ or environ[name] not in done.stderr
