@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from deploy.local import bootstrap
 from deploy.local.machine import Machine
+from deploy.local.variables import ROOT
 from heyan.accounts.demo import LOGINS, demo_accounts, refuse_demo
 from heyan.environment import SettingsError
 
@@ -63,3 +64,12 @@ def test_production_does_not_start_beside_a_demo_account(
         assert demo_accounts(session) == sum(map(len, LOGINS.values()))
         with pytest.raises(SettingsError, match="demo accounts"):
             refuse_demo(session)
+
+
+def test_the_roles_for_an_external_server_are_those_of_the_local_one() -> None:
+    """What `./dev up` grants is what deploy/postgresql/roles.sql grants."""
+    from deploy.local.postgres import GRANTS, ROLES
+
+    written = (ROOT / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
+    assert all(f"{grant};" in written for grant in GRANTS)
+    assert all(f"CREATE ROLE heyan_{role} LOGIN NOSUPERUSER" in written for role in ROLES)
