@@ -17,7 +17,7 @@ from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
 from heyan import clock, db
 from heyan.access import Realm, Role
-from heyan.events.models import Event, EventDocumentKind, EventField, EventStatus
+from heyan.events import editing
 from heyan.organizations import service as organizations
 from heyan.policies.models import PolicyKind
 from heyan.policies.service import NoPolicyInForce, publish, version_in_force
@@ -120,14 +120,13 @@ def _organization(demo: _Demo, name: str, contact: str) -> uuid.UUID:
 
 
 def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
-    now = clock.now()
-    ends = at(now, wanted.starts[0] + wanted.lasts_days, 18)
-    row = Event(
+    """Make an event as operations would: a draft, what it asks for, then published."""
+    now, actor = clock.now(), demo.staff["operations"].actor
+    facts = editing.EventFacts(
         slug=wanted.slug,
         number_prefix=wanted.prefix,
         organization_id=demo.organizations[wanted.organizer],
         kind=wanted.kind,
-        status=EventStatus.PUBLISHED,
         title=wanted.title,
         title_en=wanted.title_en,
         summary=wanted.summary,
@@ -137,31 +136,22 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
         place=wanted.place,
         fee_fen=wanted.fee_fen,
         capacity=wanted.capacity,
-        opens_at=now - timedelta(days=7),
+        opens_at=at(now, -7, 9),
         closes_at=at(now, *wanted.closes),
         documents_until=at(now, wanted.closes[0] + 5, 18),
         starts_at=at(now, *wanted.starts),
-        ends_at=ends,
-        destroy_at=ends + timedelta(days=demo.settings.document_days_after_event),
-        created_at=now,
+        ends_at=at(now, wanted.starts[0] + wanted.lasts_days, 18),
+        assessment_ref=f"PIA-{now.year}-{wanted.prefix}",
     )
-    with db.transaction(demo.session):
-        demo.session.add(row)
-        demo.session.flush()
-        for position, (kind, required, note) in enumerate(wanted.documents):
-            demo.session.add(
-                EventDocumentKind(
-                    event_id=row.id,
-                    kind=kind,
-                    required=required,
-                    marked=kind.value != "portrait",
-                    note=note,
-                    position=position,
-                )
-            )
-        for position, question in enumerate(wanted.fields):
-            demo.session.add(EventField(event_id=row.id, position=position, **question))
-    return row.id
+    keep = demo.settings.document_days_after_event
+    event = editing.create(demo.session, actor, facts, keep_days=keep)
+    for kind, required, note in wanted.documents:
+        spec = editing.KindFacts(required=required, marked=kind.value != "portrait", note=note)
+        editing.save_kind(demo.session, actor, event.id, kind, spec)
+    for question in wanted.fields:
+        editing.save_field(demo.session, actor, event.id, editing.FieldFacts(**question))
+    editing.publish(demo.session, actor, event.id)
+    return event.id
 
 
 def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> dict[str, str]:
