@@ -195,19 +195,36 @@ def activate(
 
 
 def people(
-    session: Session, realm: Realm, organization_id: uuid.UUID | None = None
+    session: Session,
+    realm: Realm,
+    organization_id: uuid.UUID | None = None,
+    *,
+    role: Role | None = None,
+    status: AccountStatus | None = None,
+    only: uuid.UUID | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 200,
 ) -> list[Person]:
-    """Return the accounts of *realm* (of one organizer), the newest first."""
+    """Return the accounts of *realm* (of one organizer), the newest first, a page at a time."""
     query = select(Account, TotpFactor.confirmed_at).outerjoin(TotpFactor)
     query = query.where(Account.realm == realm, Account.organization_id == organization_id)
-    rows = session.execute(query.order_by(Account.created_at.desc())).all()
+    if role is not None:
+        holders = select(AccountRole.account_id).where(AccountRole.role == role)
+        query = query.where(Account.id.in_(holders))
+    if status is not None:
+        query = query.where(Account.status == status)
+    if only is not None:
+        query = query.where(Account.id == only)
+    if after is not None:
+        query = query.where(Account.id < after)
+    rows = session.execute(query.order_by(Account.id.desc()).limit(limit)).all()
     ids = [account.id for account, _confirmed in rows]
     moment = clock.now()
     roles: dict[uuid.UUID, list[Role]] = {}
-    for account_id, role in session.execute(
+    for account_id, held in session.execute(
         select(AccountRole.account_id, AccountRole.role).where(AccountRole.account_id.in_(ids))
     ):
-        roles.setdefault(account_id, []).append(role)
+        roles.setdefault(account_id, []).append(held)
     invited: dict[uuid.UUID, datetime] = {
         row[0]: row[1]
         for row in session.execute(
@@ -261,6 +278,22 @@ def managed(
     if found is None:
         raise NotFound
     return found
+
+
+def is_member(
+    session: Session, realm: Realm, account_id: uuid.UUID, organization_id: uuid.UUID | None
+) -> bool:
+    """Tell whether there is such an account within what an actor manages."""
+    return (
+        session.scalars(
+            select(Account.id).where(
+                Account.id == account_id,
+                Account.realm == realm,
+                Account.organization_id == organization_id,
+            )
+        ).first()
+        is not None
+    )
 
 
 def disable(

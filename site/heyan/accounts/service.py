@@ -39,6 +39,7 @@ from heyan.accounts.people import (
     enable,
     end_sessions,
     invite,
+    is_member,
     people,
     reissue,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "has_factor",
     "history",
     "invite",
+    "is_member",
     "new_recovery_codes",
     "open_account",
     "people",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, abort
 
 from heyan.access import public
+from heyan.organizations.staff_views import staff_pages
+
+__all__ = ["organizer_pages", "staff_pages"]
 
 organizer_pages = Blueprint("organizations", __name__)
 
@@ -12,15 +15,5 @@ organizer_pages = Blueprint("organizations", __name__)
 @organizer_pages.get("/organizer/members")
 @public
 def members() -> str:
-    """Not here yet."""
-    abort(404)
-
-
-staff_pages = Blueprint("staff_organizations", __name__)
-
-
-@staff_pages.get("/staff/organizations")
-@public
-def staff_index() -> str:
     """Not here yet."""
     abort(404)

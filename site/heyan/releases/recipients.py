@@ -11,21 +11,26 @@ import hashlib
 import hmac
 import os
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pyrage
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.accounts import service as accounts
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
+from heyan.organizations.models import Organization
 from heyan.releases.models import Recipient, RecipientStatus
 from heyan.releases.states import RECIPIENT, ForbiddenTransition, move_recipient
 
 CHALLENGE_LIFE = timedelta(hours=1)
 PURPOSES = ("primary", "recovery")
+# What waits for staff: to be confirmed, approved, pinned.
+WAITING = (RecipientStatus.PROVEN, RecipientStatus.CONFIRMED, RecipientStatus.APPROVED)
 WAYS = ("phone", "in_person", "letter")
 
 
@@ -63,18 +68,15 @@ def propose(
         public = pyrage.x25519.Recipient.from_str(recipient)
     except pyrage.RecipientError as error:
         raise RecipientInvalid from error
-    secret = os.urandom(32)
     row = Recipient(
         organization_id=organization_id,
         recipient=recipient,
         purpose=purpose,
         status=RecipientStatus.PROPOSED,
-        challenge=base64.b64encode(pyrage.encrypt(secret, [public])).decode(),
-        challenge_sha256=hashlib.sha256(secret).digest(),
-        challenge_until=clock.now() + CHALLENGE_LIFE,
         proposed_by=actor.id,
         proposed_at=clock.now(),
     )
+    _challenge(row, public)
     try:
         with transaction(session):
             session.add(row)
@@ -83,6 +85,32 @@ def propose(
     except IntegrityError as error:
         raise RecipientTaken from error
     return row
+
+
+def _challenge(row: Recipient, public: pyrage.x25519.Recipient) -> None:
+    secret = os.urandom(32)
+    row.challenge = base64.b64encode(pyrage.encrypt(secret, [public])).decode()
+    row.challenge_sha256 = hashlib.sha256(secret).digest()
+    row.challenge_until = clock.now() + CHALLENGE_LIFE
+
+
+def challenge_of(
+    session: Session, actor: Actor, organization_id: uuid.UUID, recipient_id: uuid.UUID
+) -> Recipient:
+    """Return a proposed key with a challenge that is still good, a fresh one if need be.
+
+    Raises `RecipientUnknown`, and `ForbiddenTransition` for a key that has been proven.
+    """
+    with transaction(session):
+        row = _locked(session, recipient_id)
+        if row.organization_id != organization_id:
+            raise RecipientUnknown
+        move_recipient(row.status, RecipientStatus.PROVEN)
+        # Half its life must be left, so that a page that was just opened can be finished.
+        if row.challenge_until is None or row.challenge_until - clock.now() < CHALLENGE_LIFE / 2:
+            _challenge(row, pyrage.x25519.Recipient.from_str(row.recipient))
+            record(session, actor, "recipients.challenge", "recipient", row.id)
+        return row
 
 
 def of_organization(session: Session, organization_id: uuid.UUID) -> list[Recipient]:
@@ -152,14 +180,49 @@ def prove(
 
 def awaiting(session: Session) -> list[Recipient]:
     """Return the keys that wait for staff: to be confirmed, approved or pinned."""
-    waiting = (RecipientStatus.PROVEN, RecipientStatus.CONFIRMED, RecipientStatus.APPROVED)
     return list(
         session.scalars(
             select(Recipient)
-            .where(Recipient.status.in_(waiting))
+            .where(Recipient.status.in_(WAITING))
             .order_by(Recipient.proposed_at, Recipient.id)
         )
     )
+
+
+def queue(
+    session: Session,
+    *,
+    status: RecipientStatus | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+) -> list[tuple[Recipient, str]]:
+    """Return keys that wait (or of *status*) with their organizers' names, the oldest first."""
+    query = select(Recipient, Organization.name).join(
+        Organization, Organization.id == Recipient.organization_id
+    )
+    query = query.where(Recipient.status == status if status else Recipient.status.in_(WAITING))
+    if after is not None:
+        query = query.where(Recipient.id > after)
+    rows = session.execute(query.order_by(Recipient.id).limit(limit)).all()
+    return [(row[0], row[1]) for row in rows]
+
+
+def waiting_counts(session: Session) -> dict[RecipientStatus, int]:
+    """Return how many keys wait in each state."""
+    rows = session.execute(
+        select(Recipient.status, func.count())
+        .where(Recipient.status.in_(WAITING))
+        .group_by(Recipient.status)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def any_one(session: Session, recipient_id: uuid.UUID) -> Recipient:
+    """Return a key of whichever organizer, for staff; raises `RecipientUnknown`."""
+    row = session.get(Recipient, recipient_id)
+    if row is None:
+        raise RecipientUnknown
+    return row
 
 
 def confirm(session: Session, actor: Actor, recipient_id: uuid.UUID, how: str) -> Recipient:
@@ -179,15 +242,21 @@ def confirm(session: Session, actor: Actor, recipient_id: uuid.UUID, how: str) -
         return row
 
 
-def approve(session: Session, actor: Actor, recipient_id: uuid.UUID) -> Recipient:
+def approve(
+    session: Session, actor: Actor, recipient_id: uuid.UUID, *, browser: Sequence[str] = ()
+) -> Recipient:
     """Record the second person's approval; who confirmed or proposed cannot approve.
 
-    Raises `RecipientUnknown`, `SamePerson`, `ForbiddenTransition`.
+    *browser* are the device tokens of the approver's browser: one that signed in as the person
+    who confirmed is refused, whatever account is used now (C-50). Raises `RecipientUnknown`,
+    `SamePerson`, `ForbiddenTransition`.
     """
     with transaction(session):
         row = _locked(session, recipient_id)
-        if actor.id is None or actor.id in (row.proposed_by, row.confirmed_by):
-            raise SamePerson
+        move_recipient(row.status, RecipientStatus.APPROVED)
+        for other in (row.proposed_by, row.confirmed_by):
+            if accounts.same_human(session, actor.id, other, browser=browser):
+                raise SamePerson
         row.status = move_recipient(row.status, RecipientStatus.APPROVED)
         row.approved_by, row.approved_at = actor.id, clock.now()
         record(session, actor, "recipients.approve", "recipient", row.id)
@@ -241,6 +310,7 @@ __all__ = [
     "SamePerson",
     "approve",
     "awaiting",
+    "challenge_of",
     "confirm",
     "of_organization",
     "own",

@@ -5,6 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, abort
 
 from heyan.access import public
+from heyan.releases.staff_views import staff_pages
+
+__all__ = ["organizer_pages", "staff_pages"]
 
 organizer_pages = Blueprint("releases", __name__)
 
@@ -21,13 +24,3 @@ def index() -> str:
 def keys() -> str:
     """Not here yet."""
     abort(404)
-
-staff_pages = Blueprint("staff_recipients", __name__)
-
-
-@staff_pages.get("/staff/recipients")
-@public
-def staff_index() -> str:
-    """Not here yet."""
-    abort(404)
-
