@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from heyan.csrf import CsrfRefused
-from heyan.custody.objects import ObjectStoreUnavailable
+from heyan.custody.objects import ObjectCorrupt, ObjectStoreError
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ def init(app: Flask) -> None:
     app.register_error_handler(OperationalError, _away)
     app.register_error_handler(InterfaceError, _away)
     app.register_error_handler(PoolTimeout, _away)
-    app.register_error_handler(ObjectStoreUnavailable, _away)
+    app.register_error_handler(ObjectStoreError, _away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -79,12 +79,19 @@ def _csrf(_error: CsrfRefused) -> Any:
     return _page(
         403,
         _("页面已经过期"),
-        _("为了防止他人冒用，请返回上一页，刷新后再提交。您的浏览器需要允许本站的 Cookie 才能登录。"),
+        _(
+            "为了防止他人冒用，请返回上一页，刷新后再提交。您的浏览器需要允许本站的 Cookie 才能登录。"
+        ),
     )
 
 
 def _away(error: Exception) -> Any:
-    log.error("engine_away", kind=type(error).__name__, endpoint=request.endpoint)
+    lied = isinstance(error, ObjectCorrupt)
+    log.error(
+        "store_lied" if lied else "engine_away",
+        kind=type(error).__name__,
+        endpoint=request.endpoint,
+    )
     page, status = _page(
         503, _("暂时无法处理"), _("系统的一部分暂时不可用，您的操作没有生效，请几分钟后再试。")
     )

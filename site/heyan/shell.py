@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Flask, g, jsonify, redirect, request, url_for
+from flask import Blueprint, Flask, current_app, g, jsonify, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_babel import get_locale
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from heyan import clock, cookies, csrf, guard, web
 from heyan.access import Permission, Realm, public
+from heyan.notifications.service import unread_count
 
 pages = Blueprint("shell", __name__)
 
@@ -21,6 +26,10 @@ def init(app: Flask) -> None:
     """Give *app* its frame."""
     app.register_blueprint(pages)
     app.context_processor(_context)
+    # As globals too: macros of a template that is imported without context need them.
+    app.jinja_env.globals.update(
+        csrf_token=csrf.new_token, asset=web.asset, get_locale=get_locale, has_page=has_page
+    )
     app.add_template_filter(_datetime, "datetime")
     app.add_template_filter(_date, "date")
     app.add_template_filter(_yuan, "yuan")
@@ -40,7 +49,50 @@ def _context() -> dict[str, Any]:
         "signed_in": person,
         "now": clock.now,
         "language_links": _language_links,
+        "indexed": _indexed,
+        "here": _here,
+        "surface_home": _surface_home,
+        "login_url": _login_url,
+        "footer_links": _footer_links,
+        "unread_notices": _unread_notices,
     }
+
+
+def has_page(endpoint: str) -> bool:
+    """Tell whether this process serves *endpoint* (surfaces may live on other hosts)."""
+    return endpoint in current_app.view_functions
+
+
+def _links(entries: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(url_for(endpoint), words) for endpoint, words in entries if has_page(endpoint)]
+
+
+def _surface_home() -> str:
+    endpoint = {"staff": "staff.home", "organizer": "releases.home"}.get(_surface(), "public.home")
+    return url_for(endpoint) if has_page(endpoint) else web.settings().base_url + "/"
+
+
+def _login_url() -> str:
+    return url_for(guard.login_endpoint())
+
+
+def _footer_links() -> list[tuple[str, str]]:
+    entries = (
+        ("policies.privacy", _("个人信息保护政策")),
+        ("policies.agreement", _("用户协议")),
+        ("policies.cookies", _("Cookie 说明")),
+        ("public.contact", _("联系我们")),
+        ("leads.new", _("请给我回电")),
+    )
+    return [(endpoint, words) for endpoint, words in entries if has_page(endpoint)]
+
+
+def _unread_notices() -> int:
+    """How many notices wait; none when the database cannot say (the page matters more)."""
+    try:
+        return unread_count(web.session(), web.account_id())
+    except SQLAlchemyError:
+        return 0
 
 
 def _surface() -> str:
@@ -61,48 +113,58 @@ def _take_flashes() -> list[Any]:
 def _nav_items() -> list[tuple[str, str, bool]]:
     """Entries of the main navigation: (address, words, whether we are there)."""
     person = web.login_session()
-    items: list[tuple[str, str]] = []
     surface = _surface()
+    items: list[tuple[str, str]] = []
     if surface == "public":
-        items = [
-            (url_for("events.index"), _("赛事与考试")),
-            (url_for("public.custody"), _("隐私与安全")),
-        ]
-        if person and person.realm is Realm.PUBLIC:
-            items += [
-                (url_for("registrations.index"), _("我的报名")),
-                (url_for("students.index"), _("学员")),
-            ]
-    elif person and person.realm is Realm.ORGANIZER and surface == "organizer":
-        entries = (
-            ("releases.index", _("批次"), Permission.ORGANIZER_RELEASES),
-            ("releases.keys", _("密钥"), Permission.ORGANIZER_KEYS),
-            ("organizations.members", _("成员"), Permission.ORGANIZER_MEMBERS),
-        )
-        items = [(url_for(end), words) for end, words, need in entries if person.may(need)]
-    elif person and person.realm is Realm.STAFF and surface == "staff":
-        staff_entries = (
-            ("staff.home", _("待办"), Permission.STAFF_HOME),
-            ("staff_leads.index", _("回电"), Permission.LEADS_WORK),
-            ("staff_events.index", _("项目"), Permission.EVENTS_MANAGE),
-            ("staff_organizations.index", _("主办单位"), Permission.ORGANIZATIONS_SEE),
-            ("staff_recipients.index", _("密钥审批"), Permission.RECIPIENTS_SEE),
-            ("staff.people", _("人员"), Permission.STAFF_MANAGE),
-            ("audit.index", _("审计"), Permission.AUDIT_READ),
-        )
-        items = [(url_for(end), words) for end, words, need in staff_entries if person.may(need)]
-    return [(address, words, request.path == address) for address, words in items]
+        items = _links((("events.index", _("赛事与考试")), ("public.custody", _("隐私与安全"))))
+        if person and person.realm is Realm.PUBLIC and person.complete:
+            items += _links((("registrations.index", _("我的报名")), ("students.index", _("学员"))))
+    elif person and person.realm.value == surface:
+        entries = _ORGANIZER_NAV if surface == "organizer" else _STAFF_NAV
+        items = _links((end, str(words)) for end, words, need in entries if person.may(need))
+    best = max(
+        (address for address, _words in items if request.path.startswith(address)),
+        key=len,
+        default=None,
+    )
+    return [(address, words, address == best) for address, words in items]
+
+
+_ORGANIZER_NAV = (
+    ("releases.index", _l("批次"), Permission.ORGANIZER_RELEASES),
+    ("releases.keys", _l("密钥"), Permission.ORGANIZER_KEYS),
+    ("organizations.members", _l("成员"), Permission.ORGANIZER_MEMBERS),
+)
+_STAFF_NAV = (
+    ("staff.home", _l("待办"), Permission.STAFF_HOME),
+    ("staff_leads.index", _l("回电"), Permission.LEADS_WORK),
+    ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
+    ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
+    ("staff_recipients.index", _l("密钥审批"), Permission.RECIPIENTS_SEE),
+    ("staff.people", _l("人员"), Permission.STAFF_MANAGE),
+    ("audit.index", _l("审计"), Permission.AUDIT_READ),
+)
+
+
+def _indexed() -> bool:
+    """Whether search engines may keep this page: public ones, seen by nobody in particular."""
+    return _surface() == "public" and web.login_session() is None and bool(_language_links())
+
+
+def _here() -> str:
+    """The present address, to come back to; a page that was posted is come back to by its GET."""
+    return request.full_path.rstrip("?") if request.method == "GET" else request.path
 
 
 def _language_links() -> dict[str, str]:
-    """The present page in each language, for hreflang."""
-    args = {**(request.view_args or {}), **request.args.to_dict()}
-    args.pop("lang", None)
+    """The present page in each language, for hreflang; nothing where no page was found."""
     if request.endpoint is None or request.method != "GET":
         return {}
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
+    base = web.settings().base_url + quote(request.path)
     return {
-        "zh-CN": url_for(request.endpoint, **args),
-        "en": url_for(request.endpoint, **{**args, "lang": "en"}),
+        "zh-CN": base + ("?" + urlencode(kept) if kept else ""),
+        "en": base + "?" + urlencode([*kept, ("lang", "en")]),
     }
 
 
@@ -150,6 +212,14 @@ def language() -> Response:
     return response
 
 
+@pages.get("/session")
+@public
+def session_state() -> Response:
+    """Tell until when the session lives; asking is use, so asking makes it live on."""
+    person = web.login_session()
+    return jsonify(expires_at=person.expires_at.isoformat() if person else None)
+
+
 @pages.get("/healthz")
 @public
 def healthz() -> Response:
@@ -174,7 +244,7 @@ def readyz() -> tuple[Response, int]:
             session.rollback()
             checks[name] = "away"
     try:
-        web.heyan().objects.ping()
+        web.heyan().objects.check()
         checks["objects"] = "ok"
     except Exception:  # noqa: BLE001 - any failure means not ready
         checks["objects"] = "away"
