@@ -158,6 +158,18 @@ class WebLimits:
     lead_site_per_minute: int = limit(
         300, "", "leads in all before more is asked of the sender", "leads", low=10
     )
+    lead_proof_bits: int = limit(
+        16, "bits", "work asked of a browser then: leading zeros of a SHA-256", "leads", high=24
+    )
+    lead_wait_seconds: int = limit(
+        60, "seconds", "what a person without JavaScript waits instead", "leads"
+    )
+    call_from_hour: int = limit(
+        9, "hours", "nobody is called back before this hour in China", "CONTROLS L-39", low=0
+    )
+    call_until_hour: int = limit(
+        20, "hours", "nor from this hour on", "CONTROLS L-39", high=24
+    )
     sms_number_limits: tuple[str, ...] = setting(
         "SMS_NUMBER_LIMITS",
         "messages to one number",

@@ -63,7 +63,7 @@ def stage_of(event: Event, moment: datetime) -> Stage:
 
 
 def may_register(event: Event, moment: datetime) -> bool:
-    """Tell whether a registration may be handed in at *moment* (a full event has a waiting list)."""
+    """Tell whether a registration may be handed in at *moment* (full: into the waiting list)."""
     return stage_of(event, moment) in (Stage.OPEN, Stage.CLOSING, Stage.FULL)
 
 
