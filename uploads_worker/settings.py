@@ -39,6 +39,25 @@ class WorkerSettings(Common):
         read=folder,
         default=None,
     )
+    keyring_kms: str = setting(
+        "KEYRING_KMS",
+        "instead of a passphrase: module:function or a command that gives the wrapping key",
+        default="",
+    )
+    keyring_recovery: str = setting(
+        "KEYRING_RECOVERY_RECIPIENT",
+        "the operator's offline age recipient that copies of the keyring are sealed to",
+        default="",
+        production=True,
+    )
+    keyring_copy_days: int = setting(
+        "KEYRING_COPY_DAYS",
+        "a copy of the keyring is kept at most",
+        read=whole(1, 35),
+        default=35,
+        unit="days",
+        source="backups",
+    )
     anchors: Path = setting("AUDIT_ANCHORS", "folder of the audit's hourly anchors", read=folder)
     worker_threads: int = setting(
         "WORKER_THREADS",
