@@ -1,0 +1,150 @@
+"""What waits for whom: the entries of a role's home, only of what the role may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.access import Permission
+from heyan.accounts.sessions import SignedIn
+from heyan.audit import service as audit
+from heyan.events import editing
+from heyan.leads.models import Lead, LeadStatus
+from heyan.organizations import service as organizations
+from heyan.releases import recipients
+from heyan.releases.models import RecipientStatus, Release, ReleaseState
+
+# An offered batch that nobody acknowledged for this long is named to both sides (L2b).
+ACKNOWLEDGE_WITHIN = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One line of a home: what, how many, how many of them overdue, and where to."""
+
+    words: str
+    count: int
+    overdue: int
+    address: str
+
+
+def waiting_for(session: Session, person: SignedIn) -> list[Waiting]:
+    """Return what waits for *person*, in the order in which it is to be done."""
+    lines = [
+        line
+        for permission, read in _READERS
+        if person.may(permission)
+        for line in read(session, person)
+    ]
+    return sorted(lines, key=lambda line: (line.overdue == 0, line.count == 0))
+
+
+def _count(session: Session, model: Any, *conditions: Any) -> int:
+    return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
+
+
+def _leads(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    late = Lead.due_at < clock.now()
+    unclaimed = Lead.status == LeadStatus.OPEN
+    mine = (Lead.status == LeadStatus.ASSIGNED) & (Lead.assigned_to == person.account_id)
+    address = url_for("staff_leads.index")
+    yield Waiting(
+        _("等人认领的回电"),
+        _count(session, Lead, unclaimed),
+        _count(session, Lead, unclaimed, late),
+        address,
+    )
+    yield Waiting(
+        _("我名下的回电"), _count(session, Lead, mine), _count(session, Lead, mine, late), address
+    )
+
+
+def _events(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    found = editing.pending(session)
+    drafts = url_for("staff_events.index", status="draft")
+    open_ones = url_for("staff_events.index", status="published")
+    yield Waiting(_("还没有发布的项目"), found.drafts, 0, drafts)
+    yield Waiting(
+        _("已发布、封存密钥还没有做好的项目"), found.without_key, found.without_key, open_ones
+    )
+    yield Waiting(_("三天内报名截止的项目"), found.closing, 0, open_ones)
+
+
+def _batches(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    offered = Release.state.in_((ReleaseState.OFFERED, ReleaseState.FETCHED))
+    late = Release.offered_at < clock.now() - ACKNOWLEDGE_WITHIN
+    yield Waiting(
+        _("主办单位还没有签收的批次"),
+        _count(session, Release, offered),
+        _count(session, Release, offered, late),
+        url_for("staff_organizations.index", state="active"),
+    )
+
+
+def _confirm(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    found = recipients.waiting_counts(session)
+    yield Waiting(
+        _("等着核对指纹的密钥"),
+        found.get(RecipientStatus.PROVEN, 0),
+        0,
+        url_for("staff_recipients.index", status="proven"),
+    )
+    yield Waiting(
+        _("已批准、等着在处理机上固定的密钥"),
+        found.get(RecipientStatus.APPROVED, 0),
+        0,
+        url_for("staff_recipients.index", status="approved"),
+    )
+
+
+def _approve(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着批准的密钥"),
+        recipients.waiting_counts(session).get(RecipientStatus.CONFIRMED, 0),
+        0,
+        url_for("staff_recipients.index", status="confirmed"),
+    )
+
+
+def _organizers(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着批准的主办单位"),
+        organizations.waiting_count(session),
+        0,
+        url_for("staff_organizations.index", state="waiting"),
+    )
+
+
+def _audit(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    chain = audit.chain_state(session)
+    yield Waiting(
+        _("还没有串进审计链的记录"),
+        chain.unchained,
+        chain.unchained if chain.late else 0,
+        url_for("audit.index"),
+    )
+    yield Waiting(
+        _("24 小时内被拒绝的操作"),
+        audit.denied_since(session, clock.now() - timedelta(days=1)),
+        0,
+        url_for("audit.index", outcome="denied"),
+    )
+
+
+_READERS = (
+    (Permission.LEADS_WORK, _leads),
+    (Permission.EVENTS_MANAGE, _events),
+    (Permission.ORGANIZATIONS_MANAGE, _batches),
+    (Permission.RECIPIENTS_CONFIRM, _confirm),
+    (Permission.RECIPIENTS_APPROVE, _approve),
+    (Permission.ORGANIZATIONS_APPROVE, _organizers),
+    (Permission.AUDIT_READ, _audit),
+)
