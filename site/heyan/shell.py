@@ -47,6 +47,7 @@ def _context() -> dict[str, Any]:
         "nav_items": _nav_items,
         "flashes": _take_flashes,
         "signed_in": person,
+        "permissions": Permission,
         "now": clock.now,
         "language_links": _language_links,
         "indexed": _indexed,
