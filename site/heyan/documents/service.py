@@ -245,14 +245,34 @@ def picture_spec(
     spec: EventDocumentKind, settings: Settings, *, rotation: int
 ) -> images.PictureSpec:
     """Return what the picture must become, from the event's specification and the limits."""
-    raise KeyError(spec, settings, rotation)
+    exact = bool(spec.width and spec.height)
+    # A small portrait of exact size needs no more pixels than it ends with.
+    least = max(spec.width, spec.height) if exact else max(spec.min_side, settings.min_long_side)
+    return images.PictureSpec(
+        min_bytes=spec.min_bytes,
+        max_bytes=spec.max_bytes,
+        min_side=least,
+        width=spec.width if exact else 0,
+        height=spec.height if exact else 0,
+        dpi=spec.dpi,
+        rotation=rotation,
+        limits=images.Limits.from_settings(settings),
+    )
 
 
 def mark_of(
     registration: Registration, document_id: uuid.UUID, spec: EventDocumentKind
 ) -> images.Mark | None:
     """Return the purpose drawn into the picture; None where it must stay clean."""
-    raise KeyError(registration, document_id, spec)
+    if not spec.marked:
+        return None
+    event, tail = registration.event, document_id.hex[-8:].upper()
+    return images.Mark(
+        organizer=event.organization.name,
+        event=event.title,
+        document_number=registration.number or f"{tail[:4]}-{tail[4:]}",
+        date=clock.local(clock.now()).date().isoformat(),
+    )
 
 
 def load(session: Session, account_id: uuid.UUID, document_id: uuid.UUID) -> Document:

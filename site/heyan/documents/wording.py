@@ -73,7 +73,99 @@ def warning_in_words(code: str) -> str:
     }.get(code, _("这张照片可能不容易看清。"))
 
 
+def _pixels(count: Any) -> str:
+    """Return a number of pixels in tens of thousands, as cameras are sold."""
+    try:
+        number = int(count)
+    except (TypeError, ValueError):
+        return str(count)
+    return _("%(count)s 万像素", count=f"{number / 10_000:,.0f}")
+
+
+def _of_size(refused: ImageRefused) -> str | None:
+    """Return the sentence for what is too large or too small, or None."""
+    limit, measured = refused.limit, refused.measured
+    return {
+        "file_too_large": lambda: too_large(int(limit or 0), int(measured or 0)),
+        "pdf_too_large": lambda: _(
+            "PDF 文件最大 %(limit)s，这个文件有 %(measured)s。请只保留需要的页，或改为上传照片。",
+            limit=size(limit),
+            measured=size(measured),
+        ),
+        "too_many_pixels": lambda: _(
+            "照片最多 %(limit)s，这张有 %(measured)s。"
+            "请降低拍摄分辨率，或另存为较小的 JPEG 再上传。",
+            limit=_pixels(limit),
+            measured=_pixels(measured),
+        ),
+        "side_too_long": lambda: _(
+            "照片的长边最多 %(limit)s 像素，这张有 %(measured)s 像素。请缩小后再上传。",
+            limit=limit,
+            measured=measured,
+        ),
+        "too_small": lambda: _(
+            "照片的长边至少要有 %(limit)s 像素才能看清，这张只有 %(measured)s 像素。"
+            "请上传原图，或重新拍摄。",
+            limit=limit,
+            measured=measured,
+        ),
+        "wrong_ratio": lambda: _(
+            "照片的宽高比例要与 %(limit)s 像素一致，这张是 %(measured)s。请裁剪后再上传。",
+            limit=limit,
+            measured=measured,
+        ),
+        "too_few_bytes": lambda: _(
+            "主办单位要求文件不小于 %(limit)s，这张照片转换后最多只有 %(measured)s。"
+            "请上传更清晰的原图。",
+            limit=size(limit),
+            measured=size(measured),
+        ),
+        "too_many_bytes": lambda: _(
+            "主办单位要求文件不超过 %(limit)s，这张照片压缩后仍有 %(measured)s。"
+            "请换一张背景简单的照片。",
+            limit=size(limit),
+            measured=size(measured),
+        ),
+        "pdf_pages": lambda: _(
+            "PDF 最多 %(limit)s 页，这个文件有 %(measured)s 页。请只保留需要的页。",
+            limit=limit,
+            measured=measured,
+        ),
+    }.get(refused.code, lambda: None)()
+
+
 def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
     """Return why a file cannot be taken, with the limit and the measured value."""
-    limit, measured = refused.limit, refused.measured
-    raise KeyError(limit, measured, settings)
+    sized = _of_size(refused)
+    if sized is not None:
+        return sized
+    if refused.code == "format":
+        return _format_in_words(str(refused.limit), str(refused.measured))
+    return {
+        "empty": _("这个文件是空的，请重新选择照片。"),
+        "pdf_encrypted": _("这个 PDF 设有密码，无法打开。请取消密码，或改为上传照片。"),
+        "damaged": _("这个文件不完整或已损坏，无法读出照片。请重新拍摄，或重新导出后再上传。"),
+        "too_complex": _(
+            "这张照片处理起来超过了允许的时间（%(seconds)s 秒）或内存（%(memory)s）。"
+            "请降低拍摄分辨率，或另存为普通的 JPEG 再上传。",
+            seconds=settings.decoder_wall_seconds,
+            memory=size(settings.decoder_memory_bytes),
+        ),
+        "decoder_failed": _("这个文件无法读出照片。请重新拍摄，或另存为普通的 JPEG 再上传。"),
+        "busy": _("现在上传的人很多，请半分钟后再试一次。"),
+    }[refused.code]
+
+
+def _format_in_words(taken: str, found: str) -> str:
+    """Return what is taken and what came; the file's name plays no part."""
+    if found == "unknown":
+        return _(
+            "可以上传 %(taken)s，这个文件的内容不是其中任何一种。请上传手机拍摄的照片。",
+            taken=taken,
+        )
+    return _(
+        "可以上传 %(taken)s，这个文件的内容是 %(found)s，改了扩展名也无法识别。"
+        "请上传手机拍摄的照片。",
+        taken=taken,
+        found=found,
+    )

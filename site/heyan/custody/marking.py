@@ -1,0 +1,106 @@
+"""The purpose, drawn all over a picture: small enough to read past, too much to cut away.
+
+One tile is drawn for each picture and laid in staggered rows, slanted. Dark letters with a light
+rim are readable on paper and on a dark table alike. Runs in a decoder child.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+FONT = Path(__file__).parent / "assets" / "NotoSansSC-mark.otf"
+# What stands for a character that no font of ours has; printers use it for the same.
+MISSING = "〓"
+LINE_CHARACTERS = 22
+LINES_EACH = 2
+ANGLE = 28
+INK, RIM = (38, 46, 60), (255, 255, 255)
+INK_ALPHA, RIM_ALPHA = 92, 46
+SMALLEST_LETTERS = 9
+
+
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(FONT), size, layout_engine=ImageFont.Layout.BASIC)
+
+
+@lru_cache(maxsize=1)
+def _empty_box() -> bytes:
+    return bytes(_font(24).getmask("\uffff"))
+
+
+@lru_cache(maxsize=4096)
+def _drawable(character: str) -> bool:
+    if character.isspace():
+        return True
+    return bytes(_font(24).getmask(character)) != _empty_box()
+
+
+def readable(line: str) -> str:
+    """Return *line* with every character that the font lacks replaced, and marks dropped."""
+    kept = []
+    for character in " ".join(line.split()):
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Mn", "Me"):
+            continue
+        if _drawable(character):
+            kept.append(character)
+            continue
+        plain = unicodedata.normalize("NFKC", character)
+        kept.append(plain if all(map(_drawable, plain)) else MISSING)
+    return "".join(kept)
+
+
+def _broken(line: str) -> list[str]:
+    """Return *line* in pieces of bounded length; what is longer than two pieces ends in dots."""
+    pieces, piece, length = [], "", 0.0
+    for character in line:
+        wide = 1.0 if ord(character) > 0x2E7F else 0.55
+        if length + wide > LINE_CHARACTERS:
+            pieces.append(piece.strip())
+            piece, length = "", 0.0
+        piece, length = piece + character, length + wide
+    pieces.append(piece.strip())
+    if len(pieces) > LINES_EACH:
+        pieces = [*pieces[: LINES_EACH - 1], pieces[LINES_EACH - 1][:-1] + "…"]
+    return [one for one in pieces if one]
+
+
+def tile(lines: list[str], letters: int) -> Image.Image:
+    """Return the slanted text as RGBA, cut to what is drawn."""
+    font = _font(letters)
+    rim = max(1, letters // 14)
+    words = [piece for line in lines for piece in _broken(readable(line))]
+    height, lengths = round(letters * 1.4), [round(font.getlength(one)) for one in words]
+    size = (max(lengths, default=0) + 4 * rim, height * len(words) + 4 * rim)
+    ink, around = Image.new("L", size), Image.new("L", size)
+    for layer, width in ((ink, 0), (around, rim)):
+        pen = ImageDraw.Draw(layer)
+        for row, one in enumerate(words):
+            place = (size[0] / 2, row * height + height / 2 + 2 * rim)
+            pen.text(place, one, fill=255, font=font, anchor="mm", stroke_width=width)
+    ink, around = (
+        layer.rotate(ANGLE, Image.Resampling.BILINEAR, expand=True) for layer in (ink, around)
+    )
+    colours = Image.new("RGB", ink.size, RIM)
+    colours.paste(INK, mask=ink.point(lambda value: min(255, value * 2)))
+    alpha = around.point(lambda value: value * RIM_ALPHA // 255)
+    alpha.paste(INK_ALPHA, mask=ink)
+    slanted = Image.merge("RGBA", (*colours.split(), alpha))
+    drawn = alpha.getbbox()
+    return slanted.crop(drawn) if drawn else slanted
+
+
+def draw(picture: Image.Image, lines: list[str]) -> None:
+    """Draw *lines* all over *picture* (RGB), in place."""
+    letters = max(SMALLEST_LETTERS, round(max(picture.size) / 58))
+    one = tile(lines, letters)
+    colours, mask = one.convert("RGB"), one.getchannel("A")
+    width, height = one.width + 2 * letters, one.height + letters
+    for row, top in enumerate(range(-height // 3, picture.height, height)):
+        start = -width // 2 if row % 2 else -width // 8
+        for left in range(start, picture.width, width):
+            picture.paste(colours, (left, top), mask)

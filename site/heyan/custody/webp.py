@@ -1,0 +1,160 @@
+"""WebP without its animation buffers: the first frame, scaled while it is decoded.
+
+Pillow decodes WebP through the animation interface, which keeps three whole canvases: 600 MB at
+50 megapixels. libwebp's plain interface scales as it decodes. It is called in the copy that
+Pillow brings along; where that is not found, Pillow's way is taken, and the memory limit holds.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from functools import lru_cache
+from pathlib import Path
+
+import PIL
+from PIL import Image, WebPImagePlugin
+
+# WEBP_DECODER_ABI_VERSION; only its upper byte must agree.
+ABI = 0x0209
+MODE_RGBA = 1
+ANIMATED = 0x02
+
+
+class _Features(ctypes.Structure):
+    _fields_ = [
+        ("width", ctypes.c_int),
+        ("height", ctypes.c_int),
+        ("has_alpha", ctypes.c_int),
+        ("has_animation", ctypes.c_int),
+        ("format", ctypes.c_int),
+        ("pad", ctypes.c_uint32 * 5),
+    ]
+
+
+class _Rgba(ctypes.Structure):
+    _fields_ = [
+        ("pixels", ctypes.c_void_p),
+        ("stride", ctypes.c_int),
+        ("size", ctypes.c_size_t),
+    ]
+
+
+class _Planes(ctypes.Union):
+    # The YUVA member is the larger one: four pointers, four strides, four sizes.
+    _fields_ = [("rgba", _Rgba), ("room", ctypes.c_uint64 * 10)]
+
+
+class _Buffer(ctypes.Structure):
+    _fields_ = [
+        ("colorspace", ctypes.c_int),
+        ("width", ctypes.c_int),
+        ("height", ctypes.c_int),
+        ("is_external", ctypes.c_int),
+        ("planes", _Planes),
+        ("pad", ctypes.c_uint32 * 4),
+        ("private", ctypes.c_void_p),
+    ]
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [
+        ("bypass_filtering", ctypes.c_int),
+        ("no_fancy_upsampling", ctypes.c_int),
+        ("use_cropping", ctypes.c_int),
+        ("crop", ctypes.c_int * 4),
+        ("use_scaling", ctypes.c_int),
+        ("scaled_width", ctypes.c_int),
+        ("scaled_height", ctypes.c_int),
+        ("use_threads", ctypes.c_int),
+        ("dithering", ctypes.c_int),
+        ("flip", ctypes.c_int),
+        ("alpha_dithering", ctypes.c_int),
+        ("pad", ctypes.c_uint32 * 5),
+    ]
+
+
+class _Config(ctypes.Structure):
+    _fields_ = [("input", _Features), ("output", _Buffer), ("options", _Options)]
+
+
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL | None:
+    """Return the libwebp that Pillow has loaded, or None."""
+    beside = Path(PIL.__file__).parents[1] / "pillow.libs"
+    for path in sorted(beside.glob("libwebp-*.so*")):
+        try:
+            found = ctypes.CDLL(str(path))
+            if found.WebPGetDecoderVersion() >> 16 == 1:
+                found.WebPDecode.argtypes = [
+                    ctypes.c_char_p,
+                    ctypes.c_size_t,
+                    ctypes.POINTER(_Config),
+                ]
+                return found
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def dimensions(data: bytes) -> tuple[int, int]:
+    """Return width and height by the first chunk. Raises ValueError."""
+    chunk, body = data[12:16], data[20:30]
+    if len(body) < 10:
+        raise ValueError("too short for a WebP")
+    if chunk == b"VP8X":
+        return _number(body[4:7]) + 1, _number(body[7:10]) + 1
+    if chunk == b"VP8L":
+        bits = _number(body[1:5])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if chunk == b"VP8 ":
+        return _number(body[6:8]) & 0x3FFF, _number(body[8:10]) & 0x3FFF
+    raise ValueError("no WebP")
+
+
+def _number(raw: bytes) -> int:
+    return int.from_bytes(raw, "little")
+
+
+def decode(
+    data: bytes, size: tuple[int, int], factor: int
+) -> tuple[Image.Image, bytes | None, int]:
+    """Return the first frame, shrunk by *factor* or whole; its colour profile; its orientation.
+
+    Raises ValueError or OSError.
+    """
+    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    if image.size != size:
+        raise ValueError("two sizes")
+    profile = image.info.get("icc_profile")
+    try:
+        orientation = int(image.getexif().get(0x0112, 1))
+    except Exception:  # noqa: BLE001  # a broken EXIF block says nothing, and stops nobody
+        orientation = 1
+    scaled = _scaled(data, size, factor)
+    if scaled is None:
+        image.load()
+        scaled = image
+    return scaled, profile, orientation
+
+
+def _scaled(data: bytes, size: tuple[int, int], factor: int) -> Image.Image | None:
+    """Return the picture as libwebp scales it, or None where this way is not open."""
+    library = _library()
+    animated = data[12:16] == b"VP8X" and data[20] & ANIMATED
+    if library is None or animated:
+        return None
+    width, height = -(-size[0] // factor), -(-size[1] // factor)
+    pixels = ctypes.create_string_buffer(width * height * 4)
+    config = _Config()
+    if not library.WebPInitDecoderConfigInternal(ctypes.byref(config), ABI):
+        return None
+    output, options = config.output, config.options
+    output.colorspace = MODE_RGBA
+    output.is_external = 1
+    output.planes.rgba = _Rgba(ctypes.addressof(pixels), width * 4, len(pixels))
+    if factor > 1:
+        options.use_scaling, options.scaled_width, options.scaled_height = 1, width, height
+    if library.WebPDecode(data, len(data), ctypes.byref(config)) != 0:
+        raise OSError("libwebp could not decode it")
+    return Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
