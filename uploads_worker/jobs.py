@@ -89,7 +89,7 @@ def destroy_document(context: Context, document_id: str) -> None:
     destruction.destroy_document(context, uuid.UUID(document_id))
 
 
-BODIES: dict[Job, Callable[..., None]] = {
+BODIES: dict[Job, Callable[..., object]] = {
     Job.PROVISION_VAULT_KEY: provision_vault_key,
     Job.BUILD_RELEASE: build_release,
     Job.SIGN_RECEIPTS: receipts.sign_lately,
@@ -102,7 +102,7 @@ class Periodic:
     """A job that comes by itself: name, body, and when (cron; the sixth field is seconds)."""
 
     name: str
-    body: Callable[[Context], None]
+    body: Callable[[Context], object]
     cron: str
     # Part of `run --once` too.
     once: bool = True
@@ -126,28 +126,23 @@ _running_lock = threading.Lock()
 def register(app: procrastinate.App, context: Context, *, periodic: bool) -> None:
     """Teach *app* every job; with *periodic*, when to start some by itself."""
     for job, body in BODIES.items():
-        app.task(
-            _wrapped(context, job.value, body),
-            name=job.value,
-            queue=QUEUE,
-            retry=Backoff(),
-            pass_context=True,
+        app.task(name=job.value, queue=QUEUE, retry=Backoff(), pass_context=True)(
+            _wrapped(context, job.value, body)
         )
     for one in PERIODIC:
         task = app.task(
-            _wrapped(context, one.name, one.body),
             name=one.name,
             queue=QUEUE,
             retry=Backoff(),
             pass_context=True,
             lock=one.name,
             queueing_lock=one.name,
-        )
+        )(_wrapped(context, one.name, one.body))
         if periodic:
             app.periodic(cron=one.cron)(task)
 
 
-def _wrapped(context: Context, name: str, body: Callable[..., None]) -> Callable[..., None]:
+def _wrapped(context: Context, name: str, body: Callable[..., object]) -> Callable[..., None]:
     def run(job_context: JobContext, **arguments: Any) -> None:
         arguments.pop("timestamp", None)
         job = job_context.job

@@ -181,7 +181,10 @@ class Keyring:
 
     def all_pins(self) -> dict[uuid.UUID, tuple[Pin, ...]]:
         """Return every organization's pins."""
-        return {uuid.UUID(one): self.recipients(uuid.UUID(one)) for one in self._content["pins"]}
+        return {
+            uuid.UUID(one): self.recipients(uuid.UUID(one))
+            for one in list(self._now_content()["pins"])
+        }
 
     def copies(self) -> tuple[Copy, ...]:
         """Return the listed copies of this keyring."""

@@ -50,7 +50,7 @@ def _sealed(keyring: Keyring, recovery: str) -> bytes:
     except pyrage.RecipientError as error:
         raise KeyringError("KEYRING_RECOVERY_RECIPIENT is no age recipient") from error
     with file.lock(keyring.path, write=False):
-        return pyrage.encrypt(keyring.path.read_bytes(), [public])
+        return bytes(pyrage.encrypt(keyring.path.read_bytes(), [public]))
 
 
 def renew(keyring: Keyring, recovery: str) -> Renewal:

@@ -54,7 +54,10 @@ def sweep(context: Context) -> dict[str, int]:
         log.info("sweep.done", **found, failed=failed)
         with context.sessions() as session, transaction(session):
             outcome = "failed" if failed else "done"
-            record(session, WORKER, "sweep.run", "worker", outcome=outcome, failed=failed, **found)
+            record(
+                session, WORKER, "sweep.run", "worker",
+                outcome=outcome, failed=failed, found=found,
+            )  # fmt: skip
     if failed:
         raise SweepIncomplete(", ".join(failed))
     return done
