@@ -6,6 +6,7 @@ Default deny: a route that declares nothing keeps the application from starting.
 from __future__ import annotations
 
 import secrets
+import uuid
 from typing import Any
 
 import structlog
@@ -101,10 +102,10 @@ def _check_access() -> WerkzeugResponse | None:
     if not person.complete:
         if needed.mfa_setup:
             return None
-        _denied(person, needed.permission, "second_factor_missing")
+        _denied(needed.permission, "second_factor_missing")
         abort(403)
     if not person.may(needed.permission):
-        _denied(person, needed.permission, "permission_missing")
+        _denied(needed.permission, "permission_missing")
         abort(403)
     if needed.step_up and not person.stepped_up(web.settings()):
         if request.method in UNSAFE:
@@ -122,7 +123,7 @@ def login_endpoint() -> str:
     return "accounts.login"
 
 
-def _denied(person: SignedIn, permission: Permission, why: str) -> None:
+def _denied(permission: Permission, why: str) -> None:
     session = web.session()
     with transaction(session):
         record(
@@ -135,6 +136,33 @@ def _denied(person: SignedIn, permission: Permission, why: str) -> None:
             permission=permission.value,
             why=why,
         )
+
+
+def _note_not_found() -> None:
+    """Write down that someone signed in asked for what is not theirs, or is not there (C-47).
+
+    Objects are loaded through their owner, so a foreign id and an unknown one look alike.
+    """
+    person, needed = web.login_session(), _requirement()
+    if person is None or needed is None or needed.permission is None:
+        return
+    session = web.session()
+    session.rollback()
+    ids = {key: value for key, value in (request.view_args or {}).items() if _is_id(value)}
+    with transaction(session):
+        record(
+            session,
+            web.actor(),
+            "access.not_found",
+            "route",
+            request.endpoint,
+            outcome="denied",
+            **ids,
+        )
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, uuid.UUID | int)
 
 
 def _check_csrf() -> None:
@@ -150,6 +178,8 @@ def _check_csrf() -> None:
 
 
 def _leave(response: Response) -> Response:
+    if response.status_code == 404:
+        _note_not_found()
     secure = web.settings().secure_cookies
     headers = response.headers
     headers.setdefault("Content-Security-Policy", CSP)
