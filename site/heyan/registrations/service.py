@@ -22,6 +22,7 @@ from heyan.custody.sealing import SealContext, VaultPublicKey, seal
 from heyan.db import transaction
 from heyan.documents.models import DocumentState
 from heyan.documents.store import current_documents
+from heyan.events import editing
 from heyan.events.models import Event, EventDocumentKind, EventStatus
 from heyan.notifications.service import notify
 from heyan.registrations import wording
@@ -114,6 +115,10 @@ def open_event(session: Session, slug: str) -> Event:
     return found
 
 
+def _can_seal(session: Session, event: Event) -> bool:
+    return not event.document_kinds or editing.has_vault_key(session, event.id)
+
+
 def start(
     session: Session, actor: Actor, account_id: uuid.UUID, slug: str, student_id: uuid.UUID
 ) -> Registration:
@@ -134,7 +139,8 @@ def start(
         ).first()
         if found is not None:
             return found
-        if not in_window(event, clock.now()):
+        # Nothing can be sealed before the worker has made and signed the event's key.
+        if not in_window(event, clock.now()) or not _can_seal(session, event):
             raise WindowClosed(event)
         registration = Registration(
             event_id=event.id,
