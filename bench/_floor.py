@@ -1,8 +1,8 @@
 """The floor of the page benchmark: Flask, the same statements, the same templates, nothing else.
 
-Each page is asked for once from the real application, and what it did is noted: the statements it
-sent to the database and the template it rendered, with what. Then everything around is taken
-away (sessions, permissions, headers, limits, context), and a request does just those two things.
+Each page is asked for once from the real application, and what it did is noted: the queries it
+made and the template it rendered, with what. Then everything around is taken away (sign-in,
+permissions, headers, limits, rules, context), and a request does just those two things.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, render_template, template_rendered
 from flask_babel import Babel
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from heyan.app import build
 from heyan.settings import Settings
@@ -24,29 +24,31 @@ def _noted(app: Flask, path: str, cookie: str) -> tuple[str, dict[str, Any], lis
     statements: list[Any] = []
     rendered: list[tuple[str, dict[str, Any]]] = []
 
-    def sent(_c: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        statements.append((statement, parameters))
+    def sent(state: ORMExecuteState) -> None:
+        # What options load along with a statement comes again by itself when it is sent again.
+        if state.is_select and not (state.is_relationship_load or state.is_column_load):
+            statements.append((state.statement, state.parameters))
 
     def drawn(_sender: Any, template: Any, context: dict[str, Any], **_more: Any) -> None:
         if not rendered:
             rendered.append((template.name, dict(context)))
 
-    event.listen(Engine, "before_cursor_execute", sent)
+    event.listen(Session, "do_orm_execute", sent)
     try:
         # Twice: caches of the process are warm, as they are when measured.
         for _time in range(2):
-            statements.clear(), rendered.clear()
+            statements.clear()
+            rendered.clear()
             with template_rendered.connected_to(drawn, app):
                 headers = {"Cookie": cookie} if cookie else {}
                 answer = app.test_client(use_cookies=False).get(path, headers=headers)
             if answer.status_code != 200:
                 raise RuntimeError(f"{path}: {answer.status}")
     finally:
-        event.remove(Engine, "before_cursor_execute", sent)
+        event.remove(Session, "do_orm_execute", sent)
     name, context = rendered[0]
     kept = {k: v for k, v in context.items() if k not in ("request", "session", "g")}
-    reads = [one for one in statements if one[0].lstrip().upper().startswith("SELECT")]
-    return name, kept, reads
+    return name, kept, statements
 
 
 def floor() -> Flask:
@@ -54,7 +56,7 @@ def floor() -> Flask:
     app = build(Settings.from_env())
     pages: list[tuple[str, str]] = json.loads(os.environ["BENCH_PAGES"])
     noted = {path: _noted(app, path, cookie) for path, cookie in pages}
-    engine = app.extensions["heyan"].sessions.kw["bind"]
+    sessions = app.extensions["heyan"].sessions
     bare = Flask("floor", template_folder=app.template_folder, static_folder=None)
     bare.jinja_options = dict(app.jinja_options)
     bare.extensions["heyan"] = app.extensions["heyan"]
@@ -68,18 +70,17 @@ def floor() -> Flask:
     for rule in app.url_map.iter_rules():
         bare.url_map.add(rule.empty())
     for path, (name, context, statements) in noted.items():
-        bare.view_functions[path] = _view(engine, name, context, statements)
+        bare.view_functions[path] = _view(sessions, name, context, statements)
         endpoint = app.url_map.bind("localhost").match(path)[0]
         bare.view_functions[endpoint] = bare.view_functions[path]
     return bare
 
 
-def _view(engine: Engine, name: str, context: dict[str, Any], statements: list[Any]) -> Any:
+def _view(sessions: Any, name: str, context: dict[str, Any], statements: list[Any]) -> Any:
     def view(**_arguments: Any) -> str:
-        if statements:
-            with engine.connect() as connection:
-                for statement, parameters in statements:
-                    connection.exec_driver_sql(statement, parameters).fetchall()
+        with sessions() as session:
+            for statement, parameters in statements:
+                session.execute(statement, parameters).unique().all()
         return render_template(name, **context)
 
     return view

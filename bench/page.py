@@ -1,7 +1,7 @@
 """Pages a second: home, an event, the lead form, sign-in and a custody page.
 
 The floor is a bare Flask application under the same server with the same options, which sends the
-same statements and renders the same template with the same values (`_floor.py`). 16 connections,
+same queries and renders the same template with the same values (`_floor.py`). 16 connections,
 five rounds, taken in turn; the medians are compared. Prints ``name value floor ratio``.
 """
 
