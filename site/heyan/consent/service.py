@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session, load_only
 
 from heyan import clock
 from heyan.consent.models import ConsentRecord
@@ -150,6 +151,34 @@ def standing(
         query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)
     ).first()
     return latest if latest is not None and latest.granted else None
+
+
+def standing_of_all(
+    session: Session, purposes: Iterable[str], registration_ids: Iterable[uuid.UUID]
+) -> dict[tuple[uuid.UUID, uuid.UUID, str], ConsentRecord]:
+    """Return what `standing` returns for many registrations, in one query.
+
+    Keys are registration, account and purpose; without a standing consent there is no entry. Who
+    agreed from where is not read.
+    """
+    place = (ConsentRecord.registration_id, ConsentRecord.account_id, ConsentRecord.purpose)
+    latest = session.scalars(
+        select(ConsentRecord)
+        .where(
+            ConsentRecord.registration_id.in_(list(registration_ids)),
+            ConsentRecord.purpose.in_(list(purposes)),
+        )
+        .options(
+            load_only(*place, ConsentRecord.granted, ConsentRecord.at, ConsentRecord.details)
+        )
+        .ext(distinct_on(*place))
+        .order_by(*place, ConsentRecord.at.desc(), ConsentRecord.id.desc())
+    )
+    return {
+        (one.registration_id, one.account_id, one.purpose): one
+        for one in latest
+        if one.granted and one.registration_id and one.account_id
+    }
 
 
 def require(

@@ -272,6 +272,20 @@ class ObjectStore:
         """Yield every stored version in ``releases``."""
         return self._versions(self.releases_bucket, prefix)
 
+    def abort_release(self, key: str) -> int:
+        """Abort every unfinished upload of *key*; return how many there were."""
+        found = 0
+        with translated():
+            pages = self.client.get_paginator("list_multipart_uploads")
+            for page in pages.paginate(Bucket=self.releases_bucket, Prefix=key):
+                for upload in page.get("Uploads", []):
+                    if upload["Key"] == key:
+                        self.client.abort_multipart_upload(
+                            Bucket=self.releases_bucket, Key=key, UploadId=upload["UploadId"]
+                        )
+                        found += 1
+        return found
+
     def abort_unfinished(self, older_than: datetime) -> int:
         """Abort release uploads begun before *older_than* and left; return how many."""
         found = 0

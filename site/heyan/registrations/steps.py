@@ -83,25 +83,35 @@ def standing_consent(
         account_id=registration.account_id,
         registration_id=registration.id,
     )
-    if found is None:
-        return None
+    return found if found is not None and still_covers(found, registration) else None
+
+
+def still_covers(found: ConsentRecord, registration: Registration) -> bool:
+    """Tell whether a consent that was not withdrawn covers the registration as things are now.
+
+    The registration comes with its student, event and organization.
+    """
     organization = registration.event.organization
-    if purpose == HAND_OVER and (
+    if found.purpose == HAND_OVER and (
         found.details.get("organization_id") != str(organization.id)
         or found.details.get("organization_version") != organization.version
     ):
-        return None
-    if found.details.get("given_by") == "guardian" and not needs_guardian(registration.student):
-        return None
-    return found
+        return False
+    by_guardian = found.details.get("given_by") == "guardian"
+    return not by_guardian or needs_guardian(registration.student)
+
+
+def needed_consents(registration: Registration) -> list[str]:
+    """Return the purposes that must be agreed to before documents are handed over (A7)."""
+    needed = [IDENTITY_DOCUMENTS, HAND_OVER]
+    if needs_guardian(registration.student):
+        needed.insert(0, GUARDIAN)
+    return needed
 
 
 def require_consents(session: Session, registration: Registration) -> None:
     """Raise `ConsentMissing` unless documents may be processed and handed over (A7)."""
-    needed = [IDENTITY_DOCUMENTS, HAND_OVER]
-    if needs_guardian(registration.student):
-        needed.insert(0, GUARDIAN)
-    for purpose in needed:
+    for purpose in needed_consents(registration):
         if standing_consent(session, registration, purpose) is None:
             raise consents.ConsentMissing(purpose)
 
