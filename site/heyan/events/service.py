@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, or_, select, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from heyan import clock
 from heyan.events.models import Event, EventKind, EventStatus
@@ -69,7 +69,7 @@ def may_register(event: Event, moment: datetime) -> bool:
 
 def _loaded() -> Select[tuple[Event]]:
     return select(Event).options(
-        selectinload(Event.organization),
+        joinedload(Event.organization, innerjoin=True),
         selectinload(Event.fields),
         selectinload(Event.document_kinds),
     )
@@ -90,6 +90,22 @@ def open_events(session: Session, *, limit: int = 6) -> list[Event]:
             .limit(limit)
         )
     )
+
+
+def open_titles(session: Session, *, limit: int) -> list[tuple[str, str, str]]:
+    """Return address, title and English title of the open events, for a list to choose from."""
+    moment = clock.now()
+    rows = session.execute(
+        select(Event.slug, Event.title, Event.title_en)
+        .where(
+            Event.status == EventStatus.PUBLISHED,
+            Event.opens_at <= moment,
+            Event.closes_at > moment,
+        )
+        .order_by(Event.closes_at, Event.id)
+        .limit(limit)
+    )
+    return [(row.slug, row.title, row.title_en) for row in rows]
 
 
 def list_events(

@@ -10,8 +10,8 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from heyan.consent.purposes import LEAD_CALLBACK, PURPOSES
-from heyan.events.service import open_events
-from heyan.events.wording import title_of
+from heyan.events.service import open_titles
+from heyan.events.wording import english
 from heyan.leads.forms import LeadForm
 from heyan.policies.service import NoPolicyInForce, version_in_force
 
@@ -63,7 +63,13 @@ def panel(session: Session, form: LeadForm | None = None, *, event: str = "") ->
     """Return the form with its lists; *event* is the slug that is chosen beforehand."""
     if form is None:
         form = LeadForm(formdata=None, event=event)
-    form.offer([(each.slug, title_of(each)) for each in open_events(session, limit=OFFERED)])
+    in_english = english()
+    form.offer(
+        [
+            (slug, (in_english and title_en) or title)
+            for slug, title, title_en in open_titles(session, limit=OFFERED)
+        ]
+    )
     try:
         effective = version_in_force(session).effective_at
     except NoPolicyInForce:

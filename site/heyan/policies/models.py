@@ -32,7 +32,8 @@ class PolicyVersion(Base):
     version: Mapped[str] = mapped_column(String(24))
     effective_at: Mapped[datetime] = mapped_column(index=True)
     # {"zh": [sections], "en": [sections]}: what the page renders, frozen.
-    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # Large, and wanted on the policy's own pages only.
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB, deferred=True)
     content_sha256: Mapped[bytes] = mapped_column(LargeBinary)
     changes: Mapped[str] = mapped_column(Text, default="")
     material: Mapped[bool] = mapped_column(default=False)

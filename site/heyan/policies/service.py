@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from heyan import clock
 from heyan.db import transaction
@@ -30,6 +30,69 @@ def version_in_force(session: Session, kind: PolicyKind = PolicyKind.PRIVACY) ->
     if found is None:
         raise NoPolicyInForce(kind.value)
     return found
+
+
+class VersionUnknown(Exception):
+    """No version of that name was published."""
+
+
+class TextChanged(Exception):
+    """A version of this name was published with another text: a new text needs a new name."""
+
+
+def full_version(session: Session, kind: PolicyKind, version: str | None = None) -> PolicyVersion:
+    """Return a version with its text: the one in force, or the one named *version*.
+
+    Raises `NoPolicyInForce` or `VersionUnknown`.
+    """
+    if version is None:
+        version = version_in_force(session, kind).version
+    found = session.scalars(
+        select(PolicyVersion)
+        .options(undefer(PolicyVersion.content))
+        .where(PolicyVersion.kind == kind, PolicyVersion.version == version)
+    ).first()
+    if found is None:
+        raise VersionUnknown(version)
+    return found
+
+
+def versions(session: Session, kind: PolicyKind) -> list[PolicyVersion]:
+    """Return every version of *kind* without its text, the latest in front."""
+    return list(
+        session.scalars(
+            select(PolicyVersion)
+            .where(PolicyVersion.kind == kind)
+            .order_by(PolicyVersion.effective_at.desc(), PolicyVersion.published_at.desc())
+        )
+    )
+
+
+def ensure_published(
+    session: Session,
+    kind: PolicyKind,
+    version: str,
+    effective_at: datetime,
+    content: dict[str, Any],
+    *,
+    changes: str = "",
+    material: bool = False,
+) -> tuple[PolicyVersion, bool]:
+    """Publish a version unless it is there already; tell whether it is new.
+
+    Raises `TextChanged` when that name stands for another text or another date.
+    """
+    try:
+        found = full_version(session, kind, version)
+    except VersionUnknown:
+        published = publish(
+            session, kind, version, effective_at, content, changes=changes, material=material
+        )
+        return published, True
+    same_text = found.content_sha256 == content_digest(content)
+    if not same_text or found.effective_at != effective_at:
+        raise TextChanged(version)
+    return found, False
 
 
 def content_digest(content: dict[str, Any]) -> bytes:
