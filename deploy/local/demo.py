@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import uuid
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from sqlalchemy.orm import Session
 from deploy.local import credentials, demo_people
 from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
-from heyan import clock, db
+from heyan import clock, create_app, db
 from heyan.access import Realm, Role
 from heyan.events import editing
 from heyan.organizations import service as organizations
+from heyan.policies import service, texts
 from heyan.policies.models import PolicyKind
-from heyan.policies.service import NoPolicyInForce, publish, version_in_force
 from heyan.releases import recipients
 from heyan.releases.fingerprint import recipient_fingerprint
 from heyan.settings import Settings
@@ -93,16 +92,17 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
 
 
 def _policies(demo: _Demo) -> None:
-    for kind in PolicyKind:
-        try:
-            version_in_force(demo.session, kind)
-        except NoPolicyInForce:
-            publish(
+    """Publish the texts as ``flask --app wsgi policies publish`` does."""
+    settings = demo.settings
+    # The texts' tables are worded in both languages, for which there must be an application.
+    with create_app(settings).app_context():
+        for kind in PolicyKind:
+            service.ensure_published(
                 demo.session,
                 kind,
-                demo.settings.policy_version,
-                clock.now() - timedelta(days=1),
-                {"zh": [], "en": []},
+                settings.policy_version,
+                texts.effective_at(settings),
+                texts.content(settings, kind),
             )
 
 
