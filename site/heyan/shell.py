@@ -80,6 +80,7 @@ def _login_url() -> str:
 def _footer_links() -> list[tuple[str, str]]:
     entries = (
         ("policies.privacy", _("个人信息保护政策")),
+        ("public.custody", _("证件如何被保护")),
         ("policies.agreement", _("用户协议")),
         ("policies.cookies", _("Cookie 说明")),
         ("public.contact", _("联系我们")),

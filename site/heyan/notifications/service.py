@@ -27,11 +27,14 @@ def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object)
 
 def unread_count(session: Session, account_id: uuid.UUID) -> int:
     """Return how many notices the account has not seen."""
-    return session.scalar(
-        select(func.count())
-        .select_from(Notice)
-        .where(Notice.account_id == account_id, Notice.read_at.is_(None))
-    ) or 0
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Notice)
+            .where(Notice.account_id == account_id, Notice.read_at.is_(None))
+        )
+        or 0
+    )
 
 
 def recent(session: Session, account_id: uuid.UUID, limit: int = 30) -> list[Notice]:

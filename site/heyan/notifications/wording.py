@@ -1,0 +1,56 @@
+"""What each notice says, and where it leads; the row itself holds only a kind and ids."""
+
+from __future__ import annotations
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from heyan.notifications.models import Notice
+
+_WORDS = {
+    "registration_submitted": _l("报名已提交。材料封存着，等待编入下一批交给主办单位。"),
+    "registration_waitlisted": _l("报名已提交，名额已满，正在候补；有人退出时按顺序补上。"),
+    "registration_seated": _l("候补成功：您的报名已有名额，材料会编入下一批交给主办单位。"),
+    "registration_verified": _l("核验通过：主办单位认可了这次报名的全部材料。"),
+    "registration_withdrawn": _l("报名已撤回，封存的材料和证件号码已安排销毁。"),
+    "document_accepted": _l("一份材料核验通过。"),
+    "document_returned": _l("一份材料被退回，请看原因，在期限前重新上传这一份。"),
+    "document_destroyed": _l("一份材料已经销毁，可以下载销毁凭证。"),
+    "account_new_device": _l("有人在一台新设备上登录了您的账号。不是您本人的话，请马上修改密码。"),
+    "account_register_attempt": _l(
+        "有人想用您的手机号再开立一个账号，没有成功。您的账号没有变化。"
+    ),
+    "account_password_changed": _l("密码已修改。"),
+    "account_password_off": _l(
+        "有人在陌生设备上连续试错密码，陌生设备上的密码登录已停用。修改密码后恢复。"
+    ),
+    "account_factor_added": _l("动态验证码已启用或更换。"),
+    "account_factor_removed": _l("动态验证码已停用。"),
+    "account_recovery_codes": _l("备用码已更换。"),
+    "account_recovery_code_used": _l("用掉了一个备用码。"),
+    "account_wrong_codes": _l(
+        "有人知道您的密码，但动态验证码输错了几次。不是您本人的话，请马上修改密码。"
+    ),
+}
+
+
+def sentence_of(notice: Notice) -> str:
+    """Return what the notice says, in the page's language."""
+    known = _WORDS.get(notice.kind)
+    if known is not None:
+        return str(known)
+    if notice.kind.startswith("account_"):
+        return str(_("账号有一项安全变化。"))
+    return str(_("您的报名有新的进展。"))
+
+
+def link_of(notice: Notice) -> tuple[str, str]:
+    """Return where the notice leads, as (address, words)."""
+    if notice.kind.startswith("account_"):
+        return url_for("accounts.sessions"), str(_("查看账号安全"))
+    if document_id := notice.params.get("document_id"):
+        return url_for("documents.show", document_id=document_id), str(_("看这份材料"))
+    if registration_id := notice.params.get("registration_id"):
+        return url_for("registrations.show", registration_id=registration_id), str(_("看这次报名"))
+    return url_for("registrations.index"), str(_("查看我的报名"))
