@@ -28,7 +28,7 @@ DOORS = {
 }
 HOMES = {
     Realm.PUBLIC: "registrations.index",
-    Realm.ORGANIZER: "releases.index",
+    Realm.ORGANIZER: "releases.home",
     Realm.STAFF: "staff.home",
 }
 ROLE_NAMES = {

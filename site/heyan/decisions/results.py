@@ -117,9 +117,7 @@ def read_file(data: bytes) -> tuple[list[ResultRow], list[RowProblem]]:
         raise FileRefused("missing_columns")
     if len(table) > MAX_ROWS + 1:
         raise FileRefused("too_many_rows")
-    return read_rows(
-        (dict(zip(header, cells, strict=False)) for cells in table[1:]), first_line=2
-    )
+    return read_rows((dict(zip(header, cells, strict=False)) for cells in table[1:]), first_line=2)
 
 
 def _csv(data: bytes) -> list[Sequence[Any]]:

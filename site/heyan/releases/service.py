@@ -37,6 +37,10 @@ class DigestDiffers(Exception):
     """The acknowledged digest is not the manifest's."""
 
 
+class StillInUse(Exception):
+    """The batch is not decided and its event is not over: nothing to confirm yet."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """How many documents of an event are sealed and not in a batch yet."""
@@ -85,9 +89,7 @@ def waiting(session: Session, organization_id: uuid.UUID) -> list[Waiting]:
         .where(
             Event.organization_id == organization_id,
             Document.state == DocumentState.SEALED,
-            Registration.status.in_(
-                (RegistrationStatus.SUBMITTED, RegistrationStatus.RETURNED)
-            ),
+            Registration.status.in_((RegistrationStatus.SUBMITTED, RegistrationStatus.RETURNED)),
         )
         .group_by(Event.id)
         .order_by(Event.closes_at)
@@ -116,17 +118,74 @@ def request_release(
         )
 
 
-def fetched(
-    session: Session, actor: Actor, organization_id: uuid.UUID, release_id: uuid.UUID
+def sent(
+    session: Session,
+    actor: Actor,
+    organization_id: uuid.UUID,
+    release_id: uuid.UUID,
+    *,
+    first: int,
+    end: int,
 ) -> None:
-    """Record that the last byte of the file has left (L2b); later fetches are audited only."""
+    """Record that bytes *first* up to *end* (exclusive) of the file have left.
+
+    The batch counts as fetched when its bytes have left without a gap from the first to the last,
+    in one answer or in resumed ones (L2b); a leap to the end counts for nothing.
+    """
     with transaction(session):
         row = _locked(session, organization_id, release_id)
-        if row.state is ReleaseState.OFFERED:
+        if first <= row.sent_bytes < end:
+            row.sent_bytes = end
+        whole = row.sent_bytes == row.file_bytes
+        if whole and row.state is ReleaseState.OFFERED:
             row.state = move_release(row.state, ReleaseState.FETCHED)
             row.fetched_at, row.fetched_by = clock.now(), actor.id
             _note(session, row, CustodyStep.FETCHED)
-        record(session, actor, "releases.fetch", "release", row.id)
+        record(session, actor, "releases.fetch", "release", row.id, first=first, end=end)
+
+
+def confirm_destroyed(
+    session: Session, actor: Actor, organization_id: uuid.UUID, release_id: uuid.UUID
+) -> None:
+    """Record the organizer's word that it destroyed what it held of this batch (L5).
+
+    Raises `ReleaseUnknown`, and `StillInUse` before the batch is decided or its event over.
+    """
+    with transaction(session):
+        row = load(session, organization_id, release_id)
+        session.refresh(row, with_for_update={"of": Release})
+        if not may_confirm_destroyed(row):
+            raise StillInUse
+        if row.holder_destroyed_at is None:
+            row.holder_destroyed_at, row.holder_destroyed_by = clock.now(), actor.id
+            record(session, actor, "releases.holder_destroyed", "release", row.id)
+
+
+def may_confirm_destroyed(release: Release) -> bool:
+    """Tell whether the purpose of a batch is done, so that its holder can destroy it."""
+    if release.state in (ReleaseState.DECIDED, ReleaseState.DESTROYED):
+        return True
+    return release.state is not ReleaseState.CLAIMED and clock.now() > release.event.ends_at
+
+
+def deny(session: Session, actor: Actor, release_id: uuid.UUID) -> None:
+    """Write down that someone asked for a release that is not their organization's."""
+    with transaction(session):
+        record(session, actor, "releases.foreign", "release", release_id, outcome="denied")
+
+
+def open_releases(session: Session, organization_id: uuid.UUID) -> list[Release]:
+    """Return the releases that wait for the organizer, the oldest first, at most a page."""
+    waiting_states = (ReleaseState.OFFERED, ReleaseState.FETCHED, ReleaseState.ACKNOWLEDGED)
+    return list(
+        session.scalars(
+            select(Release)
+            .where(Release.organization_id == organization_id, Release.state.in_(waiting_states))
+            .options(joinedload(Release.event))
+            .order_by(Release.created_at, Release.id)
+            .limit(PAGE)
+        )
+    )
 
 
 def acknowledge(
@@ -174,20 +233,23 @@ def _note(session: Session, release: Release, step: CustodyStep) -> None:
             ReleaseItem.release_id == release.id, ReleaseItem.state == ItemState.INCLUDED
         )
     )
-    note_steps(
-        session, included, step, release_id=str(release.id), release_number=release.number
-    )
+    note_steps(session, included, step, release_id=str(release.id), release_number=release.number)
 
 
 __all__ = [
     "DigestDiffers",
     "ForbiddenTransition",
     "ReleaseUnknown",
+    "StillInUse",
     "Waiting",
     "acknowledge",
-    "fetched",
+    "confirm_destroyed",
+    "deny",
     "list_releases",
     "load",
+    "may_confirm_destroyed",
+    "open_releases",
     "request_release",
+    "sent",
     "waiting",
 ]

@@ -72,7 +72,11 @@ export async function openManifest(text, expected) {
   const manifest = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
   if (manifest.format !== "heyan-release/1") throw new Problem("manifest_format");
   if (manifest.release_id !== expected.releaseId) throw new Problem("manifest_other_release");
-  if (manifest.recipient !== expected.recipient) throw new Problem("manifest_other_recipient");
+  // A release may also be made for a recovery key; the signed manifest names each.
+  const made = Array.isArray(manifest.recipients) ? manifest.recipients : [];
+  if (![manifest.recipient, ...made].includes(expected.recipient)) {
+    throw new Problem("manifest_other_recipient");
+  }
   const { bytes, segments, segment_bytes: size } = manifest.file;
   const count = Math.ceil(bytes / SEGMENT_BYTES);
   if (size !== SEGMENT_BYTES || !Number.isSafeInteger(bytes) || segments.length !== count) {

@@ -1,0 +1,39 @@
+"""What the organizer's pages of releases and keys share: the blueprint and who is here."""
+
+from __future__ import annotations
+
+import uuid
+
+from flask import Blueprint, abort
+
+from heyan import web
+from heyan.releases import service
+from heyan.releases.models import Release
+from heyan.releases.service import ReleaseUnknown
+
+organizer_pages = Blueprint("releases", __name__)
+
+# The desk's pages: as everywhere, and pictures only from this page's own memory.
+DESK_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+    "object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+
+def organization_id() -> uuid.UUID:
+    """Return the organization of the member who is signed in."""
+    person = web.login_session()
+    if person is None or person.organization_id is None:
+        abort(403)
+    return person.organization_id
+
+
+def own_release(release_id: uuid.UUID) -> Release:
+    """Return one of the organization's releases; another's is a 404, and on record."""
+    try:
+        return service.load(web.session(), organization_id(), release_id)
+    except ReleaseUnknown:
+        service.deny(web.session(), web.actor(), release_id)
+        abort(404)
