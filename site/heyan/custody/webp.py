@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from PIL import Image, WebPImagePlugin
 # WEBP_DECODER_ABI_VERSION; only its upper byte must agree.
 ABI = 0x0209
 MODE_RGBA = 1
-ANIMATED = 0x02
+# Larger profiles and EXIF blocks are not looked at.
+MAX_ASIDE = 1024 * 1024
 
 
 class _Features(ctypes.Structure):
@@ -97,6 +99,21 @@ def _library() -> ctypes.CDLL | None:
     return None
 
 
+def _chunks(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, begin and end of each chunk's body between *start* and *end*."""
+    while start + 8 <= end:
+        length = _number(data[start + 4 : start + 8])
+        begin = start + 8
+        if begin + length > end:
+            raise ValueError("a chunk is longer than its file")
+        yield data[start : start + 4], begin, begin + length
+        start = begin + length + length % 2
+
+
+def _number(raw: bytes) -> int:
+    return int.from_bytes(raw, "little")
+
+
 def dimensions(data: bytes) -> tuple[int, int]:
     """Return width and height by the first chunk. Raises ValueError."""
     chunk, body = data[12:16], data[20:30]
@@ -112,10 +129,6 @@ def dimensions(data: bytes) -> tuple[int, int]:
     raise ValueError("no WebP")
 
 
-def _number(raw: bytes) -> int:
-    return int.from_bytes(raw, "little")
-
-
 def decode(
     data: bytes, size: tuple[int, int], factor: int
 ) -> tuple[Image.Image, bytes | None, int]:
@@ -123,32 +136,65 @@ def decode(
 
     Raises ValueError or OSError.
     """
-    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-    if image.size != size:
-        raise ValueError("two sizes")
-    profile = image.info.get("icc_profile")
-    try:
-        orientation = int(image.getexif().get(0x0112, 1))
-    except Exception:  # noqa: BLE001  # a broken EXIF block says nothing, and stops nobody
-        orientation = 1
-    scaled = _scaled(data, size, factor)
-    if scaled is None:
-        image.load()
-        scaled = image
-    return scaled, profile, orientation
-
-
-def _scaled(data: bytes, size: tuple[int, int], factor: int) -> Image.Image | None:
-    """Return the picture as libwebp scales it, or None where this way is not open."""
+    profile, orientation, frame = None, 1, None
+    end = min(len(data), 8 + _number(data[4:8]))
+    for name, begin, stop in _chunks(data, 12, end):
+        if name == b"ICCP" and stop - begin <= MAX_ASIDE:
+            profile = data[begin:stop]
+        elif name == b"EXIF" and stop - begin <= MAX_ASIDE:
+            orientation = _orientation(data[begin:stop])
+        elif name == b"ANMF" and frame is None:
+            frame = (begin, stop)
     library = _library()
-    animated = data[12:16] == b"VP8X" and data[20] & ANIMATED
-    if library is None or animated:
-        return None
+    if library is None:
+        image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+        image.load()
+        return image, profile, orientation
+    if frame is not None:
+        return _first_frame(library, data, size, frame), profile, orientation
+    return _scaled(library, data, size, factor), profile, orientation
+
+
+def _orientation(exif: bytes) -> int:
+    found = Image.Exif()
+    try:
+        found.load(exif)
+        return int(found.get(0x0112, 1))
+    except Exception:  # noqa: BLE001  # a broken EXIF block says nothing, and stops nobody
+        return 1
+
+
+def _first_frame(
+    library: ctypes.CDLL, data: bytes, size: tuple[int, int], frame: tuple[int, int]
+) -> Image.Image:
+    """Return the first frame of an animation where it lies on its canvas, which is white."""
+    begin, stop = frame
+    left, top = 2 * _number(data[begin : begin + 3]), 2 * _number(data[begin + 3 : begin + 6])
+    width = _number(data[begin + 6 : begin + 9]) + 1
+    height = _number(data[begin + 9 : begin + 12]) + 1
+    if left + width > size[0] or top + height > size[1]:
+        raise ValueError("a frame beyond its canvas")
+    # A still picture of its own: VP8X with alpha where there is an ALPH chunk, then the chunks.
+    inner = data[begin + 16 : stop]
+    alone = b"VP8X" + (10).to_bytes(4, "little")
+    alone += bytes([0x10 if inner.startswith(b"ALPH") else 0, 0, 0, 0])
+    alone += (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little") + inner
+    still = b"RIFF" + (len(alone) + 4).to_bytes(4, "little") + b"WEBP" + alone
+    picture = _scaled(library, still, (width, height), 1)
+    if (width, height) == size:
+        return picture
+    canvas = Image.new("RGB", size, "white")
+    canvas.paste(picture, (left, top), picture)
+    return canvas
+
+
+def _scaled(library: ctypes.CDLL, data: bytes, size: tuple[int, int], factor: int) -> Image.Image:
+    """Return the picture as libwebp scales it. Raises OSError."""
     width, height = -(-size[0] // factor), -(-size[1] // factor)
     pixels = ctypes.create_string_buffer(width * height * 4)
     config = _Config()
     if not library.WebPInitDecoderConfigInternal(ctypes.byref(config), ABI):
-        return None
+        raise OSError("another libwebp")
     output, options = config.output, config.options
     output.colorspace = MODE_RGBA
     output.is_external = 1

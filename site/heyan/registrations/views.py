@@ -107,7 +107,7 @@ def _begin(registration_id: uuid.UUID, step: Step) -> tuple[Registration, Progre
         # Submitting twice shows the receipt; any other late form is refused.
         if request.method == "POST" and step is not Step.CHECK:
             abort(409)
-        return redirect(url_for("registrations.show", registration_id=registration_id))
+        return redirect(url_for("registrations.show", registration_id=registration_id), 303)
     return registration, progress
 
 

@@ -174,7 +174,7 @@ def test_a_number_is_not_sealed_to_a_key_the_root_did_not_sign(
     person.agree(registration)
     assert person.number(registration).status_code == 503
     (row,) = world.rows(
-        "SELECT id_number_sealed AS s, id_number_tail AS t FROM registrations WHERE id = :r",
+        "SELECT id_number_sealed AS s, id_number_tail AS tail FROM registrations WHERE id = :r",
         r=registration,
     )
     assert tuple(row) == (None, None)
