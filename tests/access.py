@@ -1,0 +1,304 @@
+"""Everyone who can stand at a door, what is theirs, and an argument for each part of an address.
+
+`ARGUMENTS` is what a new route has to be added to when its address holds something new: the test
+of the route table says so when it is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pyrage
+from flask import url_for
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from heyan import clock
+from heyan.access import GRANTS, Permission, Realm, Role, requirement_of
+from heyan.accounts import people, sessions
+from heyan.accounts.models import Account
+from heyan.audit.service import OPERATOR, Actor
+from heyan.events.models import EventStatus
+from heyan.leads.models import Lead, LeadStatus
+from heyan.releases import recipients
+from heyan.releases.models import Release, ReleaseState
+from tests.enrolment import World
+
+Somebody = str
+STAFF = ("service", "operations", "privacy_officer", "administrator", "auditor")
+ROLES: dict[Somebody, frozenset[Role]] = {
+    "nobody": frozenset(),
+    "student_a": frozenset({Role.STUDENT}),
+    "student_b": frozenset({Role.STUDENT}),
+    "member_x": frozenset({Role.ORGANIZER_MEMBER}),
+    "owner_x": frozenset({Role.ORGANIZER_OWNER}),
+    "member_y": frozenset({Role.ORGANIZER_MEMBER}),
+    "owner_y": frozenset({Role.ORGANIZER_OWNER}),
+    **{name: frozenset({Role(name)}) for name in STAFF},
+}
+# Who owns what the arguments name, in each realm; the others hold the permission, not the object.
+OWNERS = {"student_a", "member_x", "owner_x", *STAFF}
+TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+@dataclass
+class Universe:
+    """The people, signed in with a fresh second factor, and the ids of what is there."""
+
+    world: World
+    clients: dict[Somebody, FlaskClient] = field(default_factory=dict)
+    accounts: dict[Somebody, uuid.UUID] = field(default_factory=dict)
+    session_ids: dict[Somebody, uuid.UUID] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def token(self, who: Somebody) -> str:
+        """A form token of this person's own, from the foot of some page."""
+        found = TOKEN.search(self.clients[who].get("/contact").text)
+        assert found
+        return found[1]
+
+    def send(self, who: Somebody, method: str, path: str, **data: str) -> TestResponse:
+        """Ask as *who*, without following redirects."""
+        client = self.clients[who]
+        return client.open(path, method=method, data=data or None)
+
+    def may(self, who: Somebody, permission: Permission) -> bool:
+        """Whether the role holds the permission."""
+        return any(permission in GRANTS[role] for role in ROLES[who])
+
+
+def needed(universe: Universe, rule: Rule) -> Permission | None:
+    """Return what a route asks for."""
+    requirement = requirement_of(universe.world.app.view_functions[rule.endpoint])
+    assert requirement is not None, f"{rule.endpoint} declares no permission"
+    return requirement.permission
+
+
+# --- an argument for each part of an address --------------------------------------------------
+
+# By "endpoint:argument" where one name means several things, else by the argument alone.
+ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
+    "session_id": lambda universe: universe.session_ids["student_a_other"],
+    "slug": lambda universe: universe.ids["event"].slug,
+    "registration_id": lambda universe: universe.ids["registration"],
+    "document_id": lambda universe: universe.ids["document"],
+    "student_id": lambda universe: universe.ids["student"],
+    "notice_id": lambda universe: universe.ids["notice"],
+    "release_id": lambda universe: universe.ids["release"],
+    "recipient_id": lambda universe: universe.ids["recipient"],
+    "event_id": lambda universe: universe.ids["draft"].id,
+    "field_id": lambda universe: universe.ids["field"],
+    "organization_id": lambda universe: universe.ids["event"].organization_id,
+    "lead_id": lambda universe: universe.ids["lead"],
+    "kind": lambda _universe: "id_card_front",
+    "decisions.template:kind": lambda _universe: "csv",
+    "policies.*:kind": lambda _universe: "privacy",
+    "version": lambda _universe: "1.0",
+    "staff_organizations.reissue_owner:account_id": lambda universe: universe.accounts["owner_x"],
+    "organizations.*:account_id": lambda universe: universe.accounts["member_x"],
+    "staff.*:account_id": lambda universe: universe.accounts["auditor"],
+    "staff_events.close:event_id": lambda universe: universe.ids["event"].id,
+}
+# Arguments that belong to a student or an organizer: another's must not be found.
+OWNED = {
+    Realm.PUBLIC: {"session_id", "registration_id", "document_id", "student_id", "notice_id"},
+    Realm.ORGANIZER: {"release_id", "recipient_id", "account_id", "event_id", "document_id"},
+}
+
+
+def argument(universe: Universe, rule: Rule, name: str) -> Any:
+    """Return a value for one argument of *rule*; fails with what to do when there is none."""
+    blueprint = rule.endpoint.partition(".")[0]
+    for key in (f"{rule.endpoint}:{name}", f"{blueprint}.*:{name}", name):
+        if key in ARGUMENTS:
+            return ARGUMENTS[key](universe)
+    raise AssertionError(
+        f"the route {rule.rule} ({rule.endpoint}) has the argument {name!r} that the route × role"
+        " test does not know: add one to ARGUMENTS in tests/access.py, and to OWNED if it belongs"
+        " to a student or an organizer"
+    )
+
+
+def address(universe: Universe, rule: Rule, **instead: Any) -> str:
+    """Return the address of *rule* with arguments of student A and organizer X."""
+    values = {name: instead.get(name) or argument(universe, rule, name) for name in rule.arguments}
+    with universe.world.app.test_request_context():
+        path = url_for(rule.endpoint, **values)
+    more = {
+        "registrations.new": f"?event={universe.ids['event'].slug}",
+    }
+    return path + more.get(rule.endpoint, "")
+
+
+# --- building it ------------------------------------------------------------------------------
+
+
+def build(world: World) -> Universe:
+    """Make everyone and everything once; nothing here goes through a door."""
+    universe = Universe(world)
+    universe.clients["nobody"] = world.app.test_client()
+    event = world.event()
+    other = world.event()
+    universe.ids.update(event=event, other=other)
+    a, b = world.person(), world.person()
+    registration, document = a.submitted(event.slug)
+    draft = a.ready(world.event().slug, name="李晚")
+    universe.ids.update(
+        registration=uuid.UUID(registration), document=uuid.UUID(document), a_draft=draft
+    )
+    (row,) = world.rows("SELECT student_id AS s FROM registrations WHERE id = :r", r=registration)
+    universe.ids["student"] = row.s
+    for name, someone in (("student_a", a), ("student_b", b)):
+        universe.accounts[name] = someone.account_id
+        _enter(universe, name, someone.account_id)
+    b.student()
+    _enter(universe, "student_a_other", a.account_id)
+    for side, organization in (("x", event.organization_id), ("y", other.organization_id)):
+        for kind in (Role.ORGANIZER_MEMBER, Role.ORGANIZER_OWNER):
+            name = f"{kind.value.removeprefix('organizer_')}_{side}"
+            _invite(universe, name, Realm.ORGANIZER, kind, organization)
+    for name in STAFF:
+        _invite(universe, name, Realm.STAFF, Role(name), None)
+    _things(universe)
+    return universe
+
+
+def _invite(
+    universe: Universe, name: Somebody, realm: Realm, role: Role, organization: uuid.UUID | None
+) -> None:
+    with universe.world.session() as session:
+        issued = people.invite(
+            session,
+            OPERATOR,
+            realm=realm,
+            login=f"{name}.{uuid.uuid4().hex[:8]}",
+            name=f"测试{name}",
+            roles=[role],
+            organization_id=organization,
+        )
+    universe.accounts[name] = issued.account_id
+    _enter(universe, name, issued.account_id)
+
+
+def _enter(universe: Universe, name: Somebody, account_id: uuid.UUID) -> None:
+    world = universe.world
+    with world.session() as session:
+        account = session.get_one(Account, account_id)
+        token = sessions.begin(
+            session,
+            world.settings,
+            account,
+            complete=True,
+            source="192.0.2.7",
+            user_agent="test",
+        )
+        here = sessions.load(session, world.settings, token)
+        assert here is not None
+        token = sessions.rotate(session, here.id, complete=False, step_up=True)
+    client = world.app.test_client()
+    client.set_cookie("heyan_session", token, domain="localhost")
+    universe.clients[name] = client
+    universe.session_ids[name] = here.id
+
+
+def _things(universe: Universe) -> None:
+    world, event, moment = universe.world, universe.ids["event"], clock.now()
+    owner = Actor("organizer", universe.accounts["owner_x"])
+    with world.session() as session:
+        key = str(pyrage.x25519.Identity.generate().to_public())
+        row = recipients.propose(session, owner, event.organization_id, key, "primary")
+        universe.ids["recipient"] = row.id
+        lead = Lead(
+            name="来电",
+            phone="+8613900000000",
+            phone_index=uuid.uuid4().bytes,
+            status=LeadStatus.OPEN,
+            due_at=moment,
+            created_at=moment,
+            updated_at=moment,
+            delete_after=moment + timedelta(days=90),
+        )
+        session.add(lead)
+        session.commit()
+        universe.ids["lead"] = lead.id
+    draft = world.event(status=EventStatus.DRAFT, with_key=False)
+    universe.ids["draft"] = draft
+    (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)
+    universe.ids["field"] = found.id
+    manifest = '{"payload":"e30=","payloadType":"x","signatures":[]}'
+    with Session(world.owner) as session:
+        release = Release(
+            event_id=event.id,
+            organization_id=event.organization_id,
+            number=1,
+            trigger="demand",
+            state=ReleaseState.OFFERED,
+            recipient=key,
+            object_key=uuid.uuid4().hex,
+            file_bytes=1,
+            file_sha256=b"\0" * 32,
+            manifest=manifest,
+            manifest_sha256=hashlib.sha256(manifest.encode()).digest(),
+            created_at=moment,
+            offered_at=moment,
+        )
+        session.add(release)
+        session.commit()
+        universe.ids["release"] = release.id
+    with world.owner.begin() as connection:
+        notice = uuid.uuid4()
+        connection.execute(
+            text(
+                "INSERT INTO notices (id, account_id, kind, params, at)"
+                " VALUES (:i, :a, 'account_password_changed', '{}', :t)"
+            ),
+            {"i": notice, "a": universe.accounts["student_a"], "t": moment},
+        )
+        universe.ids["notice"] = notice
+
+
+# --- what is in the database ------------------------------------------------------------------
+
+# What every request may touch: traces, counters, and when a session was last seen.
+MOVING = {
+    "audit_entries",
+    "audit_chain",
+    "audit_seals",
+    "rate_limits",
+    "upload_counts",
+    "login_sessions",
+    "sign_ins",
+    "alembic_version",
+}
+
+
+def snapshot(world: World) -> dict[str, str]:
+    """Return a digest of every table that a request may not touch unasked."""
+    tables = [
+        row.name
+        for row in world.rows(
+            "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename NOT LIKE 'procrastinate%' OR tablename = 'procrastinate_jobs'"
+        )
+        if row.name not in MOVING
+    ]
+    digests = {}
+    for table in tables:
+        (row,) = world.rows(
+            f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) AS digest"
+            f" FROM {table} t"
+        )
+        digests[table] = row.digest
+    return digests
+
+
+__all__ = ["ARGUMENTS", "OWNED", "OWNERS", "ROLES", "Universe", "address", "build"]

@@ -1,0 +1,223 @@
+"""Every route × every role, from the route table itself; none is left out (SECURITY 27, C-46)."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from werkzeug.routing import Rule
+
+from heyan.access import Realm
+from tests.access import OWNED, OWNERS, ROLES, STAFF, Universe, address, needed, snapshot
+
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+# Open to anyone, but by their own means: they answer with something else than a page.
+MAY_BE_AWAY = {"shell.readyz"}
+# What stands behind an open door is not there in this world: no file in the store, no receipt
+# signed yet, no second policy to compare with.
+EMPTY_SHELF = {
+    "releases.file",
+    "releases.challenge",
+    "documents.receipts",
+    "documents.receipt",
+    "policies.compare",
+}
+
+
+def rules(universe: Universe) -> list[Rule]:
+    """Every route but the static files."""
+    return [rule for rule in universe.world.app.url_map.iter_rules() if rule.endpoint != "static"]
+
+
+def methods(rule: Rule) -> list[str]:
+    """What a browser may send to it."""
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def realm_of(who: str) -> Realm | None:
+    """Through which door somebody came."""
+    if who == "nobody":
+        return None
+    if who in STAFF:
+        return Realm.STAFF
+    return Realm.PUBLIC if who.startswith("student") else Realm.ORGANIZER
+
+
+def foreign(who: str, rule: Rule) -> bool:
+    """Whether the sample address names something that is not this person's."""
+    realm = realm_of(who)
+    if rule.endpoint == "accounts.end_session":
+        return who != "student_a"
+    return who not in OWNERS and realm in OWNED and bool(rule.arguments & OWNED[realm])
+
+
+def test_every_route_has_an_address_for_the_walk(universe: Universe) -> None:
+    """C-46: a new route is walked too, or this says what it lacks."""
+    missing = []
+    for rule in rules(universe):
+        try:
+            address(universe, rule)
+        except AssertionError as lacking:
+            missing.append(str(lacking))
+    assert not missing, "\n".join(missing)
+
+
+@pytest.mark.parametrize("who", sorted(ROLES))
+def test_a_role_reads_what_is_its_own_and_nothing_else(universe: Universe, who: str) -> None:
+    """SECURITY 27, C-46: GET on every route; nothing in the database moves (SECURITY 32)."""
+    before, wrong = snapshot(universe.world), []
+    for rule in rules(universe):
+        if "GET" not in methods(rule):
+            continue
+        permission = needed(universe, rule)
+        answer = universe.send(who, "GET", address(universe, rule))
+        status = answer.status_code
+        if permission is None:
+            right = status < 400 or (
+                status in (404, 503) and rule.endpoint in MAY_BE_AWAY | EMPTY_SHELF
+            )
+        elif who == "nobody":
+            right = status == 302 and "/login" in answer.location
+        elif not universe.may(who, permission):
+            right = status == 403
+        elif foreign(who, rule):
+            right = status == 404
+        else:
+            right = status not in (401, 403) and (
+                (status < 500 and status != 404) or rule.endpoint in EMPTY_SHELF
+            )
+        if not right:
+            wrong.append(f"{who} GET {rule.rule} ({rule.endpoint}): {status}")
+    assert not wrong, "\n".join(wrong)
+    after = snapshot(universe.world)
+    moved = {table for table in before if before[table] != after[table]}
+    # An authenticator's page shows a secret that waits for its first code.
+    assert moved <= {"totp_factors"}
+
+
+@pytest.mark.parametrize("who", sorted(ROLES))
+def test_a_role_changes_only_what_is_its_own_and_with_a_token(universe: Universe, who: str) -> None:
+    """SECURITY 27, 28, 32, C-46, C-47, C-53: every state change, by everyone."""
+    before, wrong = snapshot(universe.world), []
+    token = universe.token(who)
+    for rule in rules(universe):
+        for method in sorted(UNSAFE & set(methods(rule))):
+            permission = needed(universe, rule)
+            path = address(universe, rule)
+            bare = universe.send(who, method, path, nothing="1").status_code
+            if permission is None:
+                # The report of a browser about the page's own policy carries no token.
+                right = bare == 403 or rule.endpoint == "shell.csp_report"
+            elif who == "nobody":
+                right = bare == 401
+            else:
+                right = bare in (403, 404, 411, 413)
+            if permission is not None and who != "nobody":
+                allowed = universe.may(who, permission)
+                if not allowed or foreign(who, rule):
+                    full = universe.send(who, method, path, csrf_token=token, confirm="yes")
+                    right = right and full.status_code == (404 if allowed else 403)
+                    bare = full.status_code
+            if not right:
+                wrong.append(f"{who} {method} {rule.rule} ({rule.endpoint}): {bare}")
+    assert not wrong, "\n".join(wrong)
+    after = snapshot(universe.world)
+    assert {table for table in before if before[table] != after[table]} == set()
+
+
+@pytest.mark.parametrize("who", ["student_b", "owner_y"])
+def test_a_foreign_id_is_not_found_and_written_down(universe: Universe, who: str) -> None:
+    """SECURITY 28, C-47: the trail says who asked for what."""
+    world, account = universe.world, universe.accounts[who]
+    walked = [
+        rule
+        for rule in rules(universe)
+        if foreign(who, rule)
+        and "GET" in methods(rule)
+        and (permission := needed(universe, rule)) is not None
+        and universe.may(who, permission)
+    ]
+    assert walked
+    for rule in walked:
+        assert universe.send(who, "GET", address(universe, rule)).status_code == 404
+        (entry,) = world.rows(
+            "SELECT subject_id AS route, outcome, details FROM audit_entries"
+            " WHERE actor_id = :a AND action = 'access.not_found' ORDER BY id DESC LIMIT 1",
+            a=account,
+        )
+        assert (entry.route, entry.outcome) == (rule.endpoint, "denied")
+        assert entry.details
+
+
+def test_an_unknown_id_is_not_found_by_staff_either(universe: Universe) -> None:
+    """C-47: no id that is nobody's leads anywhere."""
+    wrong = []
+    for who in STAFF:
+        for rule in rules(universe):
+            permission = needed(universe, rule)
+            ids = {name for name in rule.arguments if name.endswith("_id")}
+            if not ids or permission is None or not universe.may(who, permission):
+                continue
+            if "GET" not in methods(rule) or rule.endpoint.startswith("accounts."):
+                continue
+            path = address(universe, rule, **{name: uuid.uuid4() for name in ids})
+            if universe.send(who, "GET", path).status_code != 404:
+                wrong.append(f"{who} {path}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pages_of_an_account_are_never_kept(universe: Universe) -> None:
+    """SECURITY 35, C-57: no-store on whatever is not everyone's."""
+    wrong = []
+    for who in ("student_a", "owner_x", "administrator", "operations"):
+        for rule in rules(universe):
+            permission = needed(universe, rule)
+            if permission is None or "GET" not in methods(rule):
+                continue
+            kept = universe.send(who, "GET", address(universe, rule)).headers["Cache-Control"]
+            if "no-store" not in kept:
+                wrong.append(f"{who} {rule.rule}: {kept}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_answer_carries_the_headers(universe: Universe) -> None:
+    """SECURITY 33, 34, C-54, C-56: whatever the route and the status."""
+    wrong = []
+    for who in ("nobody", "student_a", "operations"):
+        for rule in rules(universe):
+            if "GET" not in methods(rule):
+                continue
+            headers = universe.send(who, "GET", address(universe, rule)).headers
+            policy = headers.get("Content-Security-Policy", "")
+            sound = (
+                "unsafe" not in policy
+                and "default-src 'none'" in policy
+                and "frame-ancestors 'none'" in policy
+                and "base-uri 'none'" in policy
+                and "object-src 'none'" in policy
+                and "form-action 'self'" in policy
+                and "require-trusted-types-for 'script'" in policy
+                and headers.get("X-Content-Type-Options") == "nosniff"
+                and headers.get("Referrer-Policy")
+                and headers.get("Permissions-Policy")
+                and headers.get("Cross-Origin-Opener-Policy") == "same-origin"
+                and headers.get("Cross-Origin-Resource-Policy") == "same-origin"
+                and not headers.get("Server")
+            )
+            if not sound:
+                wrong.append(f"{who} {rule.rule}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_reading_sets_no_cookie(universe: Universe) -> None:
+    """B1, F4: an open page sets none, but those that hold a form bound to the browser."""
+    doors = {"accounts.login", "accounts.organizer_login", "accounts.staff_login"}
+    doors |= {"accounts_public.register", "accounts.activate"}
+    setting = {
+        rule.endpoint
+        for rule in rules(universe)
+        if needed(universe, rule) is None
+        and "GET" in methods(rule)
+        and universe.world.app.test_client().get(address(universe, rule)).headers.get("Set-Cookie")
+    }
+    assert setting <= doors
