@@ -270,6 +270,8 @@ class PublicRow:
     basis: str
     period: str
     counted_from: str
+    # The period where it counts in days, else how long in words.
+    kept: str
     afterwards: str
     recipients: str
     shared: bool
@@ -288,6 +290,7 @@ def public_rows() -> list[PublicRow]:
             basis=str(category.basis),
             period=_period(category.days),
             counted_from=str(category.counted_from),
+            kept=_period(category.days) if category.days else str(category.counted_from),
             afterwards=str(_ENDINGS[category.ending]),
             recipients=str(category.recipients),
             shared=category.recipients is not _NOBODY,
@@ -301,7 +304,7 @@ def public_rows() -> list[PublicRow]:
 
 def _period(days: int | None) -> str:
     if days is None:
-        return str(_("见起算一栏"))
+        return str(_("不按天数"))
     if days % 365 == 0:
         return str(_("%(count)s 年", count=days // 365))
     return str(_("%(count)s 天", count=days))

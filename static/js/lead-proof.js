@@ -28,12 +28,24 @@ export async function solve(salt, bits) {
   }
 }
 
-const form = document.querySelector("form[data-proof]");
-if (form && globalThis.crypto?.subtle) {
+/** Work at once; a form that is sent before the work is done goes out when it is. */
+function begin(form) {
   const status = form.querySelector("[data-proof-status]");
+  let waiting = false;
+  const hold = (event) => {
+    event.preventDefault();
+    waiting = true;
+  };
   status.hidden = false;
+  status.textContent = status.dataset.working;
+  form.addEventListener("submit", hold);
   solve(form.dataset.salt, Number(form.dataset.bits)).then((answer) => {
+    form.removeEventListener("submit", hold);
     form.elements.answer.value = answer;
-    form.requestSubmit();
+    status.textContent = status.dataset.ready;
+    if (waiting) form.requestSubmit();
   });
 }
+
+const form = document.querySelector("form[data-proof]");
+if (form && globalThis.crypto?.subtle) begin(form);

@@ -26,7 +26,7 @@ REPEATS = "5/day"
 @public
 def new() -> Response:
     """Show the form, or take a lead: no cookie, no account, no JavaScript needed."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _page(panel(web.session(), event=request.args.get("event", "")), 200)
     form = LeadForm()
     shown = panel(web.session(), form)

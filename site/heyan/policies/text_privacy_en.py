@@ -108,8 +108,8 @@ FIRST_HALF = (
                 " and uses it only to pack for the organizer.",
                 "The packed file is encrypted to the organizer's own key, so only the organizer"
                 " can open it. Our colleagues have no way to.",
-                "Each step stands in the document's timeline, with signed receipts to download. [How"
-                " documents are protected](/privacy/custody)",
+                "Each step stands in the document's timeline, with signed receipts to download."
+                " [How documents are protected](/privacy/custody)",
                 "Destroyed 30 days after the result is published, at the latest 30 days after the"
                 " event; a replaced document within 24 hours, an unsubmitted draft after 7 days.",
             ),
@@ -210,7 +210,8 @@ FIRST_HALF = (
             "A cookie is a short text that a site keeps on your device. **We use only the few that"
             " the work needs: the signed-in session, protection of forms, devices you verified,"
             " and a language you chose.** Each is listed with name, purpose and lifetime on the"
-            " [“Cookies”](/privacy/cookies) page, which comes from the program; no other is ever set.",
+            " [“Cookies”](/privacy/cookies) page, which comes from the program; no other is"
+            " ever set.",
             "**No analytics, advertising or tracking; no record of what you browse or click; no"
             " device identification; no third party's cookie or script.** So there is no banner,"
             " and what Do Not Track (DNT) and Global Privacy Control (GPC) ask for holds for"

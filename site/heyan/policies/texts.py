@@ -75,7 +75,7 @@ def _tables() -> dict[str, dict[str, Any]]:
                     row.items,
                     row.purpose,
                     row.basis,
-                    f"{row.period}{_('，')}{row.afterwards}",
+                    f"{row.kept}{_('，')}{row.afterwards}",
                     row.recipients,
                 ],
             }
