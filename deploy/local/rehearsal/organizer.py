@@ -76,7 +76,9 @@ def asks_for_a_batch(play: Play, browser: Browser, slug: str) -> str:
         return None
 
     made = wait_for(ready, 90, "the worker makes the batch")
-    play.told("worker", "opened the vault, marked nothing twice, sealed a batch to the pinned key")
+    play.told(
+        "worker", "made the batch: opened each picture in memory, sealed them all to the pinned key"
+    )
     return made
 
 
@@ -230,8 +232,11 @@ def decides(
     file = FilePart("results.csv", rows.getvalue().encode("utf-8-sig"), "text/csv")
     page = play.proven(browser, browser.send(page.form("file"), file=file), "organizer")
     check(page.status == 200, page, "the result file is read")
+    form = page.form("rows", "publish")
+    check("publish" not in form.values, page, "publishing is a choice of its own")
     play.told(WHO, "handed in a result file and saw its preview")
-    page = play.proven(browser, browser.send(page.form(to="publish|apply|confirm")), "organizer")
+    ticked = form.options["publish"][0]
+    page = play.proven(browser, browser.send(form, publish=ticked), "organizer")
     check(page.status == 200, page, "the results are published")
     what = f"returned {', '.join(returned)} with a reason" if returned else "accepted everything"
     play.told(WHO, f"published: {what}")
