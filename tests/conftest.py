@@ -5,6 +5,7 @@ One set for each test process, so pytest-xdist works. Nothing here touches ``var
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ from deploy.local import credentials
 from deploy.local.machine import Machine
 from heyan import db
 from heyan.settings import Settings
+from uploads_worker.keyring import CHEAP, Keyring
 from uploads_worker.settings import WorkerSettings
 
 CHROMIUM = (
@@ -59,7 +61,15 @@ def engines() -> Iterator[Machine]:
 
 @pytest.fixture(scope="session")
 def stack(engines: Machine) -> Machine:
-    """The same machine, migrated, with the worker's keyring and its signing root."""
+    """The same machine, migrated, with the worker's keyring and its signing root.
+
+    The keyring's passphrase is hashed cheaply here: every command of the worker opens it anew.
+    """
+    variables = engines.variables
+    passphrase = Path(variables.worker()["KEYRING_PASSPHRASE_FILE"]).read_text().strip()
+    keyring = Keyring.create(variables.keyring, passphrase, kdf=CHEAP)
+    variables.pin_root(base64.b64encode(keyring.root_public_key).decode())
+    variables.write_files()
     engines.prepare()
     return engines
 

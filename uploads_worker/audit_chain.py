@@ -236,7 +236,7 @@ def walk(session: Session) -> Iterator[tuple[AuditLink, AuditEntry | None]]:
             .order_by(AuditLink.seq)
             .limit(BATCH)
         ).all()
-        yield from (row.tuple() for row in rows)
+        yield from ((row[0], row[1]) for row in rows)
         if len(rows) < BATCH:
             return
         after = rows[-1][0].seq
