@@ -51,20 +51,23 @@ class EventPage:
     after: str | None
 
 
-def stage_of(event: Event, moment: datetime) -> Stage:
-    """Return where *event* stands at *moment*."""
+def stage_of(event: Event, moment: datetime, *, sealable: bool = True) -> Stage:
+    """Return where *event* stands at *moment*.
+
+    An event that asks for documents opens only once they can be sealed (*sealable*).
+    """
     if event.status is not EventStatus.PUBLISHED or moment >= event.closes_at:
         return Stage.CLOSED
-    if moment < event.opens_at:
+    if moment < event.opens_at or not sealable:
         return Stage.SOON
     if event.capacity is not None and event.seats_taken >= event.capacity:
         return Stage.FULL
     return Stage.CLOSING if event.closes_at - moment <= SOON_OVER else Stage.OPEN
 
 
-def may_register(event: Event, moment: datetime) -> bool:
-    """Tell whether a registration may be handed in at *moment* (full: into the waiting list)."""
-    return stage_of(event, moment) in (Stage.OPEN, Stage.CLOSING, Stage.FULL)
+def takes_registrations(stage: Stage) -> bool:
+    """Tell whether a registration may be handed in now (full: into the waiting list)."""
+    return stage in (Stage.OPEN, Stage.CLOSING, Stage.FULL)
 
 
 def _loaded() -> Select[tuple[Event]]:

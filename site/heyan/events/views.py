@@ -10,6 +10,7 @@ from heyan import clock, web
 from heyan.access import public
 from heyan.documents.kinds import WORDS
 from heyan.events import service, wording
+from heyan.events.editing import has_vault_key
 from heyan.events.models import EventKind
 from heyan.events.service import EventUnknown, Stage, When
 from heyan.events.staff_views import staff_pages
@@ -72,13 +73,14 @@ def show(slug: str) -> str:
     except EventUnknown:
         abort(404)
     moment = clock.now()
-    stage = service.stage_of(event, moment)
+    sealable = not event.document_kinds or has_vault_key(session, event.id)
+    stage = service.stage_of(event, moment, sealable=sealable)
     return render_template(
         "events/show.html",
         event=event,
         stage=stage,
         Stage=Stage,
-        may_register=service.may_register(event, moment),
+        may_register=service.takes_registrations(stage),
         waiting=waiting_count(session, event.id) if stage is Stage.FULL else 0,
         left=wording.time_left(event, moment),
         paragraphs=wording.paragraphs_of(event),

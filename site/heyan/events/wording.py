@@ -66,9 +66,9 @@ def time_left(event: Event, moment: datetime) -> str:
     return str(_("还剩 %(count)s 分钟", count=max(1, math.ceil(seconds / 60))))
 
 
-def badge_of(event: Event, moment: datetime) -> tuple[str, str]:
-    """Return the class and the words of the event's badge."""
-    stage = stage_of(event, moment)
+def badge_of(event: Event, moment: datetime, stage: Stage | None = None) -> tuple[str, str]:
+    """Return the class and the words of the event's badge (of *stage*, where it is known)."""
+    stage = stage or stage_of(event, moment)
     words = {
         Stage.SOON: _("即将开放"),
         Stage.OPEN: _("报名中"),
