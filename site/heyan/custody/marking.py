@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 FONT = Path(__file__).parent / "assets" / "NotoSansSC-mark.otf"
 # What stands for a character that no font of ours has; printers use it for the same.
@@ -18,8 +18,8 @@ MISSING = "〓"
 LINE_CHARACTERS = 22
 LINES_EACH = 2
 ANGLE = 28
-INK, RIM = (38, 46, 60), (255, 255, 255)
-INK_ALPHA, RIM_ALPHA = 92, 46
+DARK, LIGHT = (38, 46, 60), (255, 255, 255)
+DARK_ALPHA, LIGHT_ALPHA = 96, 72
 SMALLEST_LETTERS = 9
 
 
@@ -69,37 +69,34 @@ def _broken(line: str) -> list[str]:
     return [one for one in pieces if one]
 
 
-def tile(lines: list[str], letters: int) -> Image.Image:
-    """Return the slanted text as RGBA, cut to what is drawn."""
+def tile(lines: list[str], letters: int) -> tuple[Image.Image, Image.Image]:
+    """Return the slanted text: its colours (RGB), and how much of them shows (L)."""
     font = _font(letters)
-    rim = max(1, letters // 14)
     words = [piece for line in lines for piece in _broken(readable(line))]
     height, lengths = round(letters * 1.4), [round(font.getlength(one)) for one in words]
-    size = (max(lengths, default=0) + 4 * rim, height * len(words) + 4 * rim)
-    ink, around = Image.new("L", size), Image.new("L", size)
-    for layer, width in ((ink, 0), (around, rim)):
-        pen = ImageDraw.Draw(layer)
-        for row, one in enumerate(words):
-            place = (size[0] / 2, row * height + height / 2 + 2 * rim)
-            pen.text(place, one, fill=255, font=font, anchor="mm", stroke_width=width)
-    ink, around = (
-        layer.rotate(ANGLE, Image.Resampling.BILINEAR, expand=True) for layer in (ink, around)
+    flat = Image.new("L", (max(lengths, default=1) + 4, height * max(1, len(words))))
+    pen = ImageDraw.Draw(flat)
+    for row, one in enumerate(words):
+        place = (flat.width / 2, row * height + height / 2)
+        pen.text(place, one, fill=255, font=font, anchor="mm")
+    ink = flat.rotate(ANGLE, Image.Resampling.BILINEAR, expand=True)
+    # The light letters lie a little lower and to the right of the dark ones, and under them.
+    aside = max(1, letters // 16)
+    light = ImageChops.offset(ink, aside, aside)
+    colours = Image.new("RGB", ink.size, LIGHT)
+    colours.paste(DARK, mask=ink)
+    shown = ImageChops.lighter(
+        ink.point([value * DARK_ALPHA // 255 for value in range(256)]),
+        light.point([value * LIGHT_ALPHA // 255 for value in range(256)]),
     )
-    colours = Image.new("RGB", ink.size, RIM)
-    colours.paste(INK, mask=ink.point(lambda value: min(255, value * 2)))
-    alpha = around.point(lambda value: value * RIM_ALPHA // 255)
-    alpha.paste(INK_ALPHA, mask=ink)
-    slanted = Image.merge("RGBA", (*colours.split(), alpha))
-    drawn = alpha.getbbox()
-    return slanted.crop(drawn) if drawn else slanted
+    return colours, shown
 
 
 def draw(picture: Image.Image, lines: list[str]) -> None:
     """Draw *lines* all over *picture* (RGB), in place."""
     letters = max(SMALLEST_LETTERS, round(max(picture.size) / 58))
-    one = tile(lines, letters)
-    colours, mask = one.convert("RGB"), one.getchannel("A")
-    width, height = one.width + 2 * letters, one.height + letters
+    colours, mask = tile(lines, letters)
+    width, height = mask.width + letters, round(mask.height * 0.9)
     for row, top in enumerate(range(-height // 3, picture.height, height)):
         start = -width // 2 if row % 2 else -width // 8
         for left in range(start, picture.width, width):

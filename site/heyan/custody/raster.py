@@ -22,7 +22,7 @@ LONG_SIDE = 2800
 SMALL = 1200
 DARK = 48
 # Below this much detail in its sharpest places a picture counts as blurred (`sharpness`).
-BLURRED = 45
+BLURRED = 24
 # How far the sides' ratio may be from the one that is asked for.
 RATIO_TOLERANCE = 0.04
 # Whole-picture formats are taken over in strips of about this many pixels.
