@@ -30,6 +30,6 @@ class Student(Base):
     name: Mapped[str] = personal("student.profile", EncryptedText("students.name"))
     # ISO date
     birth_date: Mapped[str] = personal("student.profile", EncryptedText("students.birth_date"))
-    relation: Mapped[Relation] = mapped_column(pg_enum(Relation))
+    relation: Mapped[Relation] = personal("student.profile", pg_enum(Relation))
     created_at: Mapped[datetime]
     unbound_at: Mapped[datetime | None]
