@@ -159,7 +159,7 @@ def read(
             "audit.read",
             "audit",
             rows=len(rows),
-            **{key: str(value) for key, value in asdict(wanted).items() if value},
+            wanted={key: str(value) for key, value in asdict(wanted).items() if value},
         )
     return [(row[0], row[1]) for row in rows]
 
