@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from deploy.local import processes
+from deploy.local.postgres import Postgres
 from deploy.local.processes import wait_until
 from deploy.local.variables import ROOT
 
@@ -118,6 +122,19 @@ class Site:
         for name in ("web", "worker", "weed", "postgres"):
             if pid := self.pid(name):
                 processes.end_session(pid)
+
+
+def owner(site: Site) -> psycopg.Connection[tuple[object, ...]]:
+    """Connect to a site's database as the owner, who sees every table."""
+    ports = json.loads((site.home / "ports.json").read_text("utf-8"))
+    return psycopg.connect(Postgres(site.home, ports["postgres"]).url("owner"))
+
+
+def variables(site: Site, name: str) -> dict[str, str]:
+    """Return what a process of the site was told."""
+    lines = (site.home / "env" / f"{name}.env").read_text("utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines)
+    return {key: "".join(shlex.split(value)) for key, _equals, value in pairs}
 
 
 def ask(port: int, path: str) -> int:

@@ -76,9 +76,7 @@ def asks_for_a_batch(play: Play, browser: Browser, slug: str) -> str:
         return None
 
     made = wait_for(ready, 90, "the worker makes the batch")
-    play.told(
-        "worker", "made the batch: opened each picture in memory, sealed them all to the pinned key"
-    )
+    play.told("worker", "made the batch: opened in memory, sealed to the pinned key")
     return made
 
 
