@@ -76,6 +76,13 @@ def due_releases(context: Context) -> None:
     releases.due_releases(context)
 
 
+def remind(context: Context) -> None:
+    """Remind organizers of batches that nobody fetched."""
+    from uploads_worker import releases
+
+    releases.remind(context)
+
+
 def provision_vault_key(context: Context, event_id: str) -> None:
     """Give an event its vault key."""
     try:
@@ -111,6 +118,7 @@ class Periodic:
 # In the order that `run --once` takes them: what follows sees what went before.
 PERIODIC = (
     Periodic("due_releases", due_releases, "* * * * *"),
+    Periodic("remind", remind, "27 * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),

@@ -19,10 +19,7 @@ from procrastinate.jobs import Job as QueuedJob
 from procrastinate.jobs import Status
 from psycopg_pool import PoolTimeout
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
-from heyan.audit.service import WORKER, record
-from heyan.db import transaction
 from heyan.jobs import QUEUE, worker_app
 from uploads_worker import jobs
 from uploads_worker.context import Context
@@ -34,7 +31,13 @@ STALLED = 30.0
 TAKE_UP_EVERY = 10.0
 LONGEST_PAUSE = 15.0
 GRACE = 20.0
-DATABASE_AWAY = (exceptions.ConnectorException, psycopg.Error, PoolTimeout, OSError)
+DATABASE_AWAY = (
+    exceptions.ConnectorException,
+    psycopg.Error,
+    PoolTimeout,
+    TimeoutError,
+    OSError,
+)
 
 
 def make_app(context: Context, *, periodic: bool) -> procrastinate.App:
@@ -88,6 +91,7 @@ async def _until_broken(context: Context, stop: asyncio.Event) -> str:
     """Work until *stop* or until something breaks; return what broke."""
     app = make_app(context, periodic=True)
     try:
+        await _answers(context)
         async with app.open_async():
             work = asyncio.create_task(
                 app.run_worker_async(
@@ -108,7 +112,8 @@ async def _until_broken(context: Context, stop: asyncio.Event) -> str:
             finally:
                 for task in (side, waiting, work):
                     task.cancel()
-                found = await asyncio.gather(work, side, waiting, return_exceptions=True)
+                together = asyncio.gather(work, side, waiting, return_exceptions=True)
+                found = await asyncio.wait_for(together, GRACE + 5)
             errors = [
                 one
                 for one in found
@@ -117,6 +122,13 @@ async def _until_broken(context: Context, stop: asyncio.Event) -> str:
             return type(errors[0]).__name__ if errors else "ended"
     except DATABASE_AWAY as error:
         return type(error).__name__
+
+
+async def _answers(context: Context) -> None:
+    """Ask PostgreSQL whether it answers: a pool would wait half a minute before it says no."""
+    url = context.settings.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    connection = await psycopg.AsyncConnection.connect(url, connect_timeout=3)
+    await connection.close()
 
 
 async def _take_up_forever(app: procrastinate.App) -> None:
@@ -215,24 +227,3 @@ def _due(context: Context) -> bool:
             {"queue": QUEUE},
         ).first()
     return found is not None
-
-
-def wait_for_database(context: Context, seconds: float) -> bool:
-    """Wait until PostgreSQL answers; tell whether it did."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with context.sessions() as session:
-                session.execute(text("SELECT 1"))
-        except OperationalError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.2)
-        else:
-            return True
-
-
-def audit_start(context: Context) -> None:
-    """Note in the audit trail that the keyring was opened."""
-    with context.sessions() as session, transaction(session):
-        record(session, WORKER, "worker.start", "worker")

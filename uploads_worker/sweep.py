@@ -114,19 +114,9 @@ def _each(
 
 
 def _releases(context: Context) -> int:
-    with context.sessions() as session:
-        due = list(
-            session.scalars(
-                select(Release.id).where(
-                    Release.destroyed_at.is_(None), Release.destroy_due_at <= clock.now()
-                )
-            )
-        )
-    return _each(
-        context,
-        [due],
-        lambda one: int(destruction.destroy_release(context, one, "expired")),
-    )
+    from uploads_worker.releases import expire_releases
+
+    return expire_releases(context)
 
 
 def _orphans(context: Context) -> int:
