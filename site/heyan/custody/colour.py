@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 # Larger profiles are no profiles; Pillow bounds compressed ones in the same way.
 MAX_PROFILE = 1024 * 1024
 _PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-_SRGB = ImageCms.createProfile("sRGB")
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 def to_srgb(mode: str, profile: bytes | None) -> Callable[[Image.Image], Image.Image]:
