@@ -20,6 +20,8 @@ const cancel = going.querySelector("[data-cancel]");
 const trouble = form.querySelector("[data-trouble]");
 const override = form.querySelector("[data-override]");
 
+const asked = submit.textContent;
+
 let picture = null;
 let smaller = null;
 let chosen = 0;
@@ -57,6 +59,7 @@ async function take() {
   complain([]);
   offerOverride(false);
   rotation.value = "0";
+  submit.textContent = asked;
   picture?.close();
   picture = null;
   smaller = null;
