@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import uuid
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,6 +88,8 @@ def _read_row(line: int, given: Mapping[str, str]) -> ResultRow | RowProblem:
         return RowProblem(line, "unreadable_id", shown)
     # A guard that spreadsheets need against formulas is not part of the value.
     text = given["reason_text"].removeprefix("'")[:REASON_LENGTH]
+    if not given["outcome"]:
+        return RowProblem(line, "unanswered", shown)
     try:
         outcome = Outcome(given["outcome"].lower())
     except ValueError:
@@ -136,29 +139,36 @@ def _csv(data: bytes) -> list[Sequence[Any]]:
 
 
 def _xlsx(data: bytes) -> list[Sequence[Any]]:
-    from openpyxl import load_workbook
-
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            infos = packed.infolist()
-            size = sum(info.file_size for info in infos)
-            if size > MAX_RATIO * max(len(data), 1) or size > 20 * MAX_BYTES:
-                raise FileRefused("too_large")
-            if any(info.filename.lower().endswith("vbaproject.bin") for info in infos):
-                raise FileRefused("not_a_table")
-            for info in infos:
-                if info.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in packed.read(info):
-                    raise FileRefused("not_a_table")
-        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-        sheet = book.worksheets[0]
-        rows: list[Sequence[Any]] = []
-        for cells in sheet.iter_rows(values_only=True, max_col=20):
-            rows.append(cells)
-            if len(rows) > MAX_ROWS + 1:
-                raise FileRefused("too_many_rows")
-        return rows
+        _look_into(data)
+        rows = _sheet(data)
     except FileRefused:
         raise
     except Exception as error:
         # openpyxl raises whatever its XML meets; to the person it is one thing.
         raise FileRefused("not_a_table") from error
+    if len(rows) > MAX_ROWS + 1:
+        raise FileRefused("too_many_rows")
+    return rows
+
+
+def _look_into(data: bytes) -> None:
+    """Refuse bombs, macros and document types before a parser sees them."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        infos = packed.infolist()
+        size = sum(info.file_size for info in infos)
+        if size > MAX_RATIO * max(len(data), 1) or size > 20 * MAX_BYTES:
+            raise FileRefused("too_large")
+        for info in infos:
+            is_xml = info.filename.endswith((".xml", ".rels"))
+            macro = info.filename.lower().endswith("vbaproject.bin")
+            if macro or (is_xml and b"<!DOCTYPE" in packed.read(info)):
+                raise FileRefused("not_a_table")
+
+
+def _sheet(data: bytes) -> list[Sequence[Any]]:
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    rows = book.worksheets[0].iter_rows(values_only=True, max_col=20)
+    return list(itertools.islice(rows, MAX_ROWS + 2))

@@ -217,7 +217,9 @@ def upload(release_id: uuid.UUID) -> Page:
 
 def _preview(release: Release, rows: list[ResultRow], problems: list[RowProblem]) -> str:
     checked = service.check_rows(web.session(), release, rows, overwrite=False)
-    everything = sorted([*problems, *checked.problems], key=lambda one: one.line)
+    unanswered = sum(one.code == "unanswered" for one in problems)
+    wrong = [one for one in problems if one.code != "unanswered"]
+    everything = sorted([*wrong, *checked.problems], key=lambda one: one.line)
     conflicts = {one.line for one in checked.problems if one.code == "conflict"}
     kept = [row for row in rows if row.line in conflicts or row in checked.taken]
     numbers = {line.document_id: line for line in sheets.lines_of(web.session(), release)}
@@ -230,6 +232,7 @@ def _preview(release: Release, rows: list[ResultRow], problems: list[RowProblem]
         taken_count=len(checked.taken),
         accepted=sum(row.outcome.value == "accepted" for row in checked.taken),
         conflicts=len(conflicts),
+        unanswered=unanswered,
         problems=[(one, problem_in_words(one.code)) for one in everything[:SHOWN]],
         problem_count=len(everything),
         numbers=numbers,

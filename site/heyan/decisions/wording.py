@@ -11,6 +11,7 @@ def problem_in_words(code: str) -> str:
     """Return why a row was not taken and what helps."""
     return {
         "unreadable_id": _("document_id 或 sha256 读不出来。请从模板复制这两列，不要改动。"),
+        "unanswered": _("没有填结果，这一份保持未核验。"),
         "unknown_outcome": _("outcome 应为 accepted（通过）或 returned（退回）。"),
         "unknown_reason": _("退回的 reason_code 不在说明页的列表里。"),
         "reason_missing": _("reason_code 为 other 时，请在 reason_text 写明学员该怎么做。"),

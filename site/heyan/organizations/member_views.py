@@ -65,10 +65,7 @@ def invite() -> Page:
 
 
 def _code_page(issued: InvitationCode, name: str, login: str) -> str:
-    code = "-".join(issued.code[at : at + 4] for at in range(0, len(issued.code), 4))
-    return render_template(
-        "organizations/code.html", code=code, issued=issued, name=name, login=login
-    )
+    return render_template("organizations/code.html", issued=issued, name=name, login=login)
 
 
 def _person(account_id: uuid.UUID) -> Person:

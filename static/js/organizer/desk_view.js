@@ -121,7 +121,7 @@ export class DeskView {
     this.at = Math.min(items.length - 1, Math.max(0, at));
     const item = items[this.at];
     this.rows[this.at].setAttribute("aria-current", "true");
-    this.rows[this.at].scrollIntoView({ block: "nearest" });
+    this.#inSight(this.rows[this.at]);
     const { person, paper } = item;
     const picture = fill(this.words.picture_of, { name: person.name, kind: paper.kind_label });
     const why = this.words[`why_${item.broken}`] ?? this.words.why_broken;
@@ -131,6 +131,16 @@ export class DeskView {
     this.#facts(person, paper);
     this.#decided(item);
     this.#progress();
+  }
+
+  /** Scroll the list, and only the list: on a phone the page must stay where it is. */
+  #inSight(row) {
+    const list = byId("desk-list");
+    const top = row.getBoundingClientRect().top - list.getBoundingClientRect().top;
+    if (top < 0) list.scrollTop += top;
+    else if (top > list.clientHeight - row.offsetHeight) {
+      list.scrollTop += top - list.clientHeight + row.offsetHeight;
+    }
   }
 
   #facts(person, paper) {
