@@ -55,10 +55,24 @@ def generate_vault_key(suite: int = HYBRID.number) -> tuple[bytes, bytes]:
     return PRIVATE_SUITES[suite].generate()
 
 
+class PrivateKey:
+    """A private key that was read once, for opening many. Threads may share it."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._loaded: dict[int, Any] = {}
+
+    def of(self, suite: int) -> Any:
+        """Return the key as *suite* reads it."""
+        if suite not in self._loaded:
+            self._loaded[suite] = PRIVATE_SUITES[suite].load(self._raw)
+        return self._loaded[suite]
+
+
 def open_sealed(
     ciphertext: bytes,
     *,
-    private_key: bytes,
+    private_key: bytes | PrivateKey,
     context: SealContext,
     sha256: bytes,
     commitment: bytes,
@@ -78,12 +92,15 @@ def open_sealed(
     return salted[SALT_BYTES:]
 
 
-def _decrypt(ciphertext: bytes, private_key: bytes, context: SealContext, sha256: bytes) -> bytes:
+def _decrypt(
+    ciphertext: bytes, private_key: bytes | PrivateKey, context: SealContext, sha256: bytes
+) -> bytes:
     if not hmac.compare_digest(hashlib.sha256(ciphertext).digest(), sha256):
         raise OpeningFailed
     header = read_header(ciphertext)
+    key = private_key if isinstance(private_key, PrivateKey) else PrivateKey(private_key)
     return SUITES[header.suite].hpke.decrypt(
         memoryview(ciphertext)[len(header.raw) :],
-        PRIVATE_SUITES[header.suite].load(private_key),
+        key.of(header.suite),
         header.raw + context.info(header.suite, header.key_id),
     )

@@ -15,7 +15,7 @@ from heyan.custody.objects import ObjectCorrupt, ObjectMissing, ObjectStore
 from heyan.custody.sealing import SealContext
 from heyan.registrations.service import ID_NUMBER
 from uploads_worker.keyring import KeyDestroyed, KeyUnknown
-from uploads_worker.opening import OpeningFailed, open_sealed
+from uploads_worker.opening import OpeningFailed, PrivateKey, open_sealed
 from uploads_worker.releases.claims import (
     OBJECT_MISSING,
     UNOPENABLE,
@@ -61,7 +61,7 @@ class Opener:
 
     def __init__(self, claim: Claim, objects: ObjectStore, keys: VaultKeys) -> None:
         self._claim, self._objects, self._keys = claim, objects, keys
-        self._private: dict[str, bytes | None] = {}
+        self._private: dict[str, PrivateKey | None] = {}
         self._lock = threading.Lock()
 
     def picture(self, person: Person, paper: Paper) -> Opened:
@@ -111,11 +111,11 @@ class Opener:
             kind=kind,
         )
 
-    def _key(self, key_id: str) -> bytes | None:
+    def _key(self, key_id: str) -> PrivateKey | None:
         with self._lock:
             if key_id not in self._private:
                 try:
-                    self._private[key_id] = self._keys.vault_private_key(key_id)
+                    self._private[key_id] = PrivateKey(self._keys.vault_private_key(key_id))
                 except (KeyUnknown, KeyDestroyed):
                     self._private[key_id] = None
             return self._private[key_id]

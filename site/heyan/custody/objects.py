@@ -232,7 +232,7 @@ class ObjectStore:
 
     # Releases.
 
-    def release_writer(self, key: str, *, part_bytes: int = 16 * 1024 * 1024) -> ReleaseWriter:
+    def release_writer(self, key: str, *, part_bytes: int = 8 * 1024 * 1024) -> ReleaseWriter:
         """Return a writer that streams to *key*: a context manager, aborted on any error."""
         return ReleaseWriter(self.client, self.releases_bucket, key, part_bytes=part_bytes)
 
