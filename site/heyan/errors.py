@@ -9,7 +9,7 @@ from flask import Flask, g, jsonify, render_template, request
 from flask_babel import gettext as _
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from heyan.csrf import CsrfRefused
 from heyan.custody.objects import ObjectCorrupt, ObjectStoreError
@@ -44,6 +44,11 @@ def _http(error: HTTPException) -> Any:
     status = error.code or 500
     if status < 400:
         return error
+    if isinstance(error, SecurityError):
+        # A host name that is not ours: no page can be drawn, since no address can be built.
+        answer = app_response("400 Bad Request\n", 400)
+        answer.content_type = "text/plain; charset=utf-8"
+        return answer
     words = {
         400: (_("请求有误"), _("浏览器发来的内容不完整，请返回上一页重试。")),
         401: (_("请先登录"), _("登录已经结束，您填写的内容还在上一页：请登录后再提交。")),

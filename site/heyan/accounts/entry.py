@@ -160,11 +160,13 @@ def sign_in(
     login: str,
     password: str,
     client: Client,
+    replacing: sessions.SignedIn | None = None,
 ) -> SignedInNow:
     """Check a password and open a session, complete unless a second factor is owed.
 
-    Raises `WrongCredentials`, `throttle.Throttled` and `throttle.PasswordOff`, for unknown names
-    exactly as for known ones, after the same work (C-32).
+    *replacing* is the session this browser comes with, if any: it ends (ASVS 7.2.4). Raises
+    `WrongCredentials`, `throttle.Throttled` and `throttle.PasswordOff`, for unknown names exactly
+    as for known ones, after the same work (C-32).
     """
     account = find(session, realm, login)
     if account is not None and account.status is not AccountStatus.ACTIVE:
@@ -192,6 +194,8 @@ def sign_in(
             owes = "setup"
         elif has_factor and (realm in MFA_REALMS or device is None):
             owes = "code"
+        if replacing is not None:
+            sessions.end(session, replacing.account_id, replacing.id)
         token = sessions.begin(
             session,
             settings,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, NoReturn
 
 from flask import Blueprint, abort, current_app, g, request, url_for
@@ -56,6 +57,11 @@ def person() -> SignedIn:
     if found is None:
         abort(401)
     return found
+
+
+def invitation_life() -> timedelta:
+    """Return how long the invitation of a colleague or an organizer's member stays good."""
+    return timedelta(hours=web.settings().invitation_hours)
 
 
 def need_surface(realm: Realm) -> None:

@@ -137,6 +137,7 @@ def _door(realm: Realm) -> Page:
             login=form.login,
             password=form.password.data or "",
             client=client(),
+            replacing=here,
         )
     except WrongCredentials:
         form.password.errors = [_wrong_words(realm)]

@@ -13,7 +13,7 @@ from heyan.access import Permission, Realm, Role, requires
 from heyan.accounts import service as accounts
 from heyan.accounts.errors import LoginTaken, NotFound
 from heyan.accounts.forms import InvitePersonForm
-from heyan.accounts.pages import client
+from heyan.accounts.pages import client, invitation_life
 from heyan.organizations import service
 from heyan.organizations.forms import OrganizationForm
 
@@ -171,6 +171,7 @@ def invite_owner(organization_id: uuid.UUID) -> Page:
                 name=form.name.data or "",
                 roles=[Role.ORGANIZER_OWNER],
                 organization_id=organization_id,
+                lifetime=invitation_life(),
             )
         except LoginTaken:
             form.login.errors = [_("这个登录名已被使用，请换一个")]
@@ -205,6 +206,7 @@ def reissue_owner(organization_id: uuid.UUID, account_id: uuid.UUID) -> Page:
             realm=Realm.ORGANIZER,
             account_id=account_id,
             organization_id=organization_id,
+            lifetime=invitation_life(),
         )
     except NotFound:
         abort(404)

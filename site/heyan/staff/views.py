@@ -16,7 +16,7 @@ from heyan.accounts import service as accounts
 from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, RolesRefused
 from heyan.accounts.forms import InviteStaffForm
 from heyan.accounts.models import AccountStatus
-from heyan.accounts.pages import ROLE_NAMES, person
+from heyan.accounts.pages import ROLE_NAMES, invitation_life, person
 from heyan.staff.queue import waiting_for
 
 staff_pages = Blueprint("staff", __name__, url_prefix="/staff")
@@ -109,6 +109,7 @@ def invite() -> Page:
                 login=form.login.data or "",
                 name=form.name.data or "",
                 roles=[Role(value) for value in form.roles.data or ()],
+                lifetime=invitation_life(),
             )
         except LoginTaken:
             form.login.errors = [_("这个登录名已被使用，请换一个")]
@@ -142,7 +143,11 @@ def reissue(account_id: uuid.UUID) -> Page:
         return render_template("staff/people/act.html", act="reissue", someone=found)
     try:
         issued = accounts.reissue(
-            web.session(), web.actor(), realm=Realm.STAFF, account_id=account_id
+            web.session(),
+            web.actor(),
+            realm=Realm.STAFF,
+            account_id=account_id,
+            lifetime=invitation_life(),
         )
     except NotFound:
         abort(409, description=_("已停用的账号不能发激活码，请先恢复。"))
