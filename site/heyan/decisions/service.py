@@ -199,7 +199,8 @@ def publish(session: Session, actor: Actor, release: Release) -> Published:
         raise ReleaseUnknown
     with transaction(session):
         row = session.get(Release, release.id, with_for_update=True, populate_existing=True)
-        if row is None or row.state not in (ReleaseState.ACKNOWLEDGED, ReleaseState.DECIDED):
+        # Its file may be destroyed by then: what was acknowledged can still be decided.
+        if row is None or row.acknowledged_at is None:
             raise NotAcknowledged
         waiting = drafts(session, row)
         if not waiting:
