@@ -13,6 +13,7 @@ import structlog
 from flask import Flask, Response, abort, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_login import LoginManager
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from heyan import cookies, csrf, web
@@ -223,7 +224,11 @@ def _settle_flashes() -> None:
     kept = [] if g.get("flashes_shown") else list(person.flashes)
     kept += g.get("new_flashes", []) if not g.get("flashes_shown") else []
     if kept != person.flashes:
-        sessions.keep_flashes(web.session(), person.id, kept)
+        try:
+            sessions.keep_flashes(web.session(), person.id, kept)
+        except SQLAlchemyError as error:
+            # The page itself, be it the one that says the database is away, matters more.
+            log.warning("flashes_lost", kind=type(error).__name__)
 
 
 def is_staff_or_organizer(person: SignedIn | None) -> bool:

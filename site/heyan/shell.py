@@ -56,6 +56,7 @@ def _context() -> dict[str, Any]:
         "login_url": _login_url,
         "footer_links": _footer_links,
         "unread_notices": _unread_notices,
+        "session_seconds": _session_seconds,
     }
 
 
@@ -87,6 +88,12 @@ def _footer_links() -> list[tuple[str, str]]:
         ("leads.new", _("请给我回电")),
     )
     return [(endpoint, words) for endpoint, words in entries if has_page(endpoint)]
+
+
+def _session_seconds() -> int:
+    """How long the session lives if it is not used; nobody's has no time left."""
+    person = web.login_session()
+    return max(0, round((person.expires_at - clock.now()).total_seconds())) if person else 0
 
 
 def _unread_notices() -> int:
@@ -155,12 +162,12 @@ def _indexed() -> bool:
 
 def _here() -> str:
     """The present address, to come back to; a page that was posted is come back to by its GET."""
-    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+    return request.path if request.method == "POST" else request.full_path.rstrip("?")
 
 
 def _language_links() -> dict[str, str]:
     """The present page in each language, for hreflang; nothing where no page was found."""
-    if request.endpoint is None or request.method != "GET":
+    if request.endpoint is None or request.method == "POST":
         return {}
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "lang"]
     base = web.settings().base_url + quote(request.path)
@@ -218,8 +225,7 @@ def language() -> Response:
 @public
 def session_state() -> Response:
     """Tell until when the session lives; asking is use, so asking makes it live on."""
-    person = web.login_session()
-    return jsonify(expires_at=person.expires_at.isoformat() if person else None)
+    return jsonify(seconds=_session_seconds())
 
 
 @pages.get("/healthz")

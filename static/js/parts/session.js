@@ -4,16 +4,16 @@ const WARN_MS = 2 * 60 * 1000;
 const body = document.body;
 const box = document.querySelector("[data-session-warning]");
 
-if (box && body.dataset.sessionEnds) {
-  let ends = Date.parse(body.dataset.sessionEnds);
-  // The server's clock counts, not the phone's: measure from when the page came.
-  const skew = Date.now() - Date.parse(body.dataset.now ?? "") || 0;
+if (box && body.dataset.sessionSeconds) {
+  // Seconds from the server, so that a phone whose clock is wrong is warned in time as well.
+  const inSeconds = (seconds) => Date.now() + Number(seconds) * 1000;
+  let ends = inSeconds(body.dataset.sessionSeconds);
   const words = box.querySelector("[data-words]");
   const stay = box.querySelector("[data-session-stay]");
   const others = "BroadcastChannel" in window ? new BroadcastChannel("heyan-session") : null;
   let before = null;
 
-  const left = () => ends - (Date.now() - skew);
+  const left = () => ends - Date.now();
 
   function prolong(until) {
     ends = Math.max(ends, until);
@@ -48,10 +48,10 @@ if (box && body.dataset.sessionEnds) {
   stay.addEventListener("click", async () => {
     try {
       const answer = await fetch(body.dataset.sessionUrl, { headers: { Accept: "application/json" } });
-      const { expires_at: until } = await answer.json();
-      if (until) {
-        prolong(Date.parse(until));
-        others?.postMessage(until);
+      const { seconds } = await answer.json();
+      if (seconds > 0) {
+        prolong(inSeconds(seconds));
+        others?.postMessage(ends);
       } else {
         ends = 0;
         tell();
@@ -60,7 +60,7 @@ if (box && body.dataset.sessionEnds) {
       // Without a connection the warning simply stays.
     }
   });
-  others?.addEventListener("message", (event) => prolong(Date.parse(event.data)));
-  others?.postMessage(body.dataset.sessionEnds);
+  others?.addEventListener("message", (event) => prolong(Number(event.data)));
+  others?.postMessage(ends);
   setInterval(tell, 1000);
 }

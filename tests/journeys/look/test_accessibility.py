@@ -239,3 +239,21 @@ def test_a_wrong_digit_is_told_while_it_is_typed(
         ):
             page.fill("#id_number", typed)
             assert words in said.inner_text()
+
+
+def test_a_session_warns_before_it_ends_and_can_be_kept(
+    browser: Any, served: str, somebody: dict[str, Any]
+) -> None:
+    """UX, WCAG 2.2.1: two minutes before, with a button that keeps it; then it goes on."""
+    with opened(browser, served, somebody["token"]) as (page, _complaints):
+        page.clock.install()
+        page.goto("/students")
+        warning = page.get_by_role("alertdialog")
+        assert not warning.is_visible()
+        page.clock.fast_forward("58:30")
+        warning.wait_for()
+        assert "退出登录" in warning.inner_text()
+        page.get_by_role("button", name="继续使用").click()
+        warning.wait_for(state="hidden")
+        page.clock.fast_forward("50:00")
+        assert not warning.is_visible()
