@@ -70,7 +70,7 @@ def takes_registrations(stage: Stage) -> bool:
     return stage in (Stage.OPEN, Stage.CLOSING, Stage.FULL)
 
 
-def _loaded() -> Select[tuple[Event]]:
+def _loaded() -> Select[Event]:
     return select(Event).options(
         joinedload(Event.organization, innerjoin=True),
         selectinload(Event.fields),

@@ -45,7 +45,7 @@ def index() -> str:
     found = service.list_events(
         web.session(), when=when, kind=kind, words=words, after=asked.get("after")
     )
-    kept = {
+    kept: dict[str, Any] = {
         "kind": kind.value if kind else None,
         "q": words or None,
         "when": "past" if when is When.PAST else None,

@@ -130,7 +130,7 @@ def queue(
     return QueuePage(lines, _cursor(rows[-1], latest_first) if more else None)
 
 
-def _selected(view: View, actor: Actor, moment: datetime) -> Select[tuple[Lead]]:
+def _selected(view: View, actor: Actor, moment: datetime) -> Select[Lead]:
     query = select(Lead)
     if view is View.CLOSED:
         return query.where(Lead.status == LeadStatus.CLOSED)

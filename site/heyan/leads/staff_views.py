@@ -39,11 +39,11 @@ def index() -> Page:
     found = queue.queue(
         session, web.settings(), web.actor(), view=view, after=request.args.get("after")
     )
-    following = {"state": view.value, "after": found.after}
+    next_url = url_for("staff_leads.index", state=view.value, after=found.after)
     return render_template(
         "leads/queue.html",
         lines=found.lines,
-        next_url=url_for("staff_leads.index", **following) if found.after else None,
+        next_url=next_url if found.after else None,
         view=view,
         views=VIEWS,
         callers=queue.callers(session),
