@@ -18,7 +18,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, Regexp, StopValidation
 
 from heyan import clock
 from heyan.classification import REGISTRY
@@ -79,13 +79,14 @@ class MomentField(StringField):
     moment: datetime
 
     def __init__(self, label: Any = None, **options: Any) -> None:
-        options.setdefault("render_kw", {"type": "datetime-local"})
-        options.setdefault("validators", [InputRequired(_l("请填写时间"))])
+        options.setdefault("render_kw", {"type": "datetime-local", "required": True})
         super().__init__(label, filters=[strip], **options)
 
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        if not self.data:
+            raise StopValidation(_("请填写%(what)s的时间", what=self.label.text))
         try:
-            self.moment = parse_moment(self.data or "")
+            self.moment = parse_moment(self.data)
         except ValueError as error:
             raise ValidationError(_("请写成 2026-11-24 18:00 这样的北京时间")) from error
 
