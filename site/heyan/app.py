@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, request
 from flask_babel import Babel
 from sqlalchemy.orm import sessionmaker
 
-from heyan import cookies, db, errors, guard, logs, shell, web
+from heyan import cookies, db, errors, guard, heads, logs, shell, web
 from heyan.bodies import MemoryRequest
 from heyan.settings import Settings
 
@@ -69,6 +69,7 @@ def build(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0
         )
+    app.wsgi_app = heads.head_as_get(app.wsgi_app)  # type: ignore[method-assign]
     Babel(app, locale_selector=_locale)
     web.init_teardown(app)
     guard.init(app)

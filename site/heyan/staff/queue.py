@@ -17,7 +17,7 @@ from heyan.access import Permission
 from heyan.accounts.sessions import SignedIn
 from heyan.audit import service as audit
 from heyan.events import editing
-from heyan.leads.models import Lead, LeadStatus
+from heyan.leads import service as leads
 from heyan.organizations import service as organizations
 from heyan.releases import recipients
 from heyan.releases.models import RecipientStatus, Release, ReleaseState
@@ -51,20 +51,9 @@ def _count(session: Session, model: Any, *conditions: Any) -> int:
     return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
 
 
-def _leads(session: Session, person: SignedIn) -> Iterator[Waiting]:
-    late = Lead.due_at < clock.now()
-    unclaimed = Lead.status == LeadStatus.OPEN
-    mine = (Lead.status == LeadStatus.ASSIGNED) & (Lead.assigned_to == person.account_id)
-    address = url_for("staff_leads.index")
-    yield Waiting(
-        _("等人认领的回电"),
-        _count(session, Lead, unclaimed),
-        _count(session, Lead, unclaimed, late),
-        address,
-    )
-    yield Waiting(
-        _("我名下的回电"), _count(session, Lead, mine), _count(session, Lead, mine, late), address
-    )
+def _leads(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    live, overdue = leads.waiting(session)
+    yield Waiting(_("等着回电的人"), live, overdue, url_for("staff_leads.index"))
 
 
 def _events(session: Session, _person: SignedIn) -> Iterator[Waiting]:

@@ -166,6 +166,19 @@ def test_an_unknown_id_is_not_found_by_staff_either(universe: Universe) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("who", ["student_a", "owner_x", "operations", "administrator"])
+def test_asking_for_the_head_changes_nothing(universe: Universe, who: str) -> None:
+    """SECURITY 32, C-53: HEAD carries no token, so it may not do what POST does."""
+    before = snapshot(universe.world)
+    for rule in rules(universe):
+        if "GET" in methods(rule):
+            answer = universe.send(who, "HEAD", address(universe, rule))
+            assert answer.data == b"", rule.rule
+    after = snapshot(universe.world)
+    moved = {table for table in before if before[table] != after[table]}
+    assert moved <= {"totp_factors"}
+
+
 def test_pages_of_an_account_are_never_kept(universe: Universe) -> None:
     """SECURITY 35, C-57: no-store on whatever is not everyone's."""
     wrong = []
