@@ -145,6 +145,7 @@ async def take_up(app: procrastinate.App, suspects: set[int]) -> set[int]:
     though nobody works on it: *suspects* were found so the last time already. Returns the jobs
     that are suspect now.
     """
+    await app.job_manager.prune_stalled_workers(STALLED)
     for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=STALLED):
         await _put_back(app, job)
     doing = await app.job_manager.list_jobs_async(queue=QUEUE, status=Status.DOING.value)

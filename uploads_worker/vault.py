@@ -40,6 +40,7 @@ def provision(context: Context, event_id: uuid.UUID, *, actor: Actor = WORKER) -
         _alone(session, event_id)
         active = _active(session, event_id)
         if active is not None:
+            _prolong(context, session, active, actor)
             return active.key_id
         return _make(context, session, event_id, actor).key_id
 
@@ -71,6 +72,16 @@ def _active(session: Session, event_id: uuid.UUID) -> VaultKey | None:
         .order_by(VaultKey.version.desc())
         .limit(1)
     ).first()
+
+
+def _prolong(context: Context, session: Session, row: VaultKey, actor: Actor) -> None:
+    """Let a key last as long as its event does now: its last day may have been moved."""
+    event = session.get(Event, row.event_id)
+    if event is None or event.destroy_at + GRACE <= row.not_after:
+        return
+    row.not_after = event.destroy_at + GRACE
+    sign_vault_key(context, row)
+    record(session, actor, "vault.prolong", "event", row.event_id, key_id=row.key_id)
 
 
 def _make(context: Context, session: Session, event_id: uuid.UUID, actor: Actor) -> VaultKey:

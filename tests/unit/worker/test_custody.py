@@ -16,6 +16,7 @@ from heyan.custody.objects import ObjectMissing, ObjectNotDestroyed, ObjectStore
 from heyan.custody.receipts import read_receipt
 from heyan.custody.sealing import SealContext
 from heyan.documents.models import Document
+from heyan.documents.vault import sealing_key
 from heyan.registrations.models import Registration
 from tests.conftest import Clock
 from tests.enrolment import World, id_number, picture
@@ -76,6 +77,21 @@ def test_an_event_gets_one_key_however_often_it_is_asked_for(
     assert [one.key_id for one in context.keyring.vault_keys(event.id)] == [first]
     rows = world.rows("SELECT key_id FROM vault_keys WHERE event_id = :e", e=event.id)
     assert [row[0] for row in rows] == [first]
+
+
+def test_a_key_lasts_as_long_as_its_event(world: World, context: Context) -> None:
+    """The last day may be moved after the key was made; the web checks the new signature."""
+    event = world.event(with_key=False)
+    key = vault.provision(context, event.id)
+    later = event.destroy_at + timedelta(days=20)
+    with world.owner.begin() as connection:
+        connection.execute(
+            text("UPDATE events SET destroy_at = :d WHERE id = :e"), {"d": later, "e": event.id}
+        )
+    assert vault.provision(context, event.id) == key
+    with world.session() as session:
+        found = sealing_key(session, event.id, context.keyring.root_public_key)
+    assert found.not_after > later
 
 
 def test_what_the_web_seals_the_worker_opens(world: World, context: Context) -> None:
