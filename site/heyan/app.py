@@ -69,7 +69,7 @@ def build(settings: Settings) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0
         )
-    app.wsgi_app = heads.head_as_get(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = heads.head_as_get(app.wsgi_app)  # type: ignore[method-assign, assignment]
     Babel(app, locale_selector=_locale)
     web.init_teardown(app)
     guard.init(app)
