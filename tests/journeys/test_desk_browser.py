@@ -61,6 +61,7 @@ class Release:
         self.root = Ed25519PrivateKey.generate()
         self.identity = pyrage.x25519.Identity.generate()
         self.recipient = str(self.identity.to_public())
+        self.recovery = pyrage.x25519.Identity.generate()
         pictures = {"pictures/00001_A/front.jpg": b"\xff\xd8" + bytes(6_000_000),
                     "pictures/00001_A/back.jpg": b"\xff\xd8picture"}
         documents = [
@@ -73,7 +74,9 @@ class Release:
         detached = {"payloadType": INDEX, "signatures": signatures(self.root, INDEX, index)}
         zipped = stored_zip({"README.txt": b"x", **pictures, "index.json": index,
                              "index.json.sig": json.dumps(detached).encode()})
-        self.file = pyrage.encrypt(zipped, [self.identity.to_public()])
+        self.file = pyrage.encrypt(
+            zipped, [self.identity.to_public(), self.recovery.to_public()]
+        )
         self.index_sha256 = hashlib.sha256(index).hexdigest()
         self.manifest = self.envelope(self.root)
 
@@ -81,6 +84,7 @@ class Release:
         pieces = [self.file[at : at + SEGMENT] for at in range(0, len(self.file), SEGMENT)]
         body = json.dumps({
             "format": "heyan-release/1", "release_id": "r1", "recipient": self.recipient,
+            "recipients": [self.recipient, str(self.recovery.to_public())],
             "index_sha256": self.index_sha256,
             "file": {"bytes": len(self.file), "segment_bytes": SEGMENT,
                      "segments": [hashlib.sha256(one).hexdigest() for one in pieces]},
@@ -151,6 +155,13 @@ def test_a_release_opens_whole(page: Page, release: Release) -> None:
     digest = hashlib.sha256(release.manifest.encode()).hexdigest()
     expected = {"pictures": ["d0", "d1"], "broken": [], "sha256": digest}
     assert opened(page, release) == expected
+
+
+def test_a_recovery_key_that_the_manifest_names_opens_it_too(page: Page, release: Release) -> None:
+    """L4: the key that was printed and locked away."""
+    recovery = release.recovery
+    done = opened(page, release, recipient=str(recovery.to_public()), identity=str(recovery))
+    assert done["pictures"] == ["d0", "d1"]
 
 
 def test_a_flipped_bit_names_its_segment(page: Page, release: Release) -> None:

@@ -129,12 +129,12 @@ def publish(release_id: uuid.UUID) -> Page:
 
 def _refused_in_words(refused: Exception) -> str:
     if isinstance(refused, NotAcknowledged):
-        return _("请先确认收到这一批（填写清单的 SHA-256，或在核验台打开一次），再公布结果。")
-    return _("还没有可以公布的结果。")
+        return str(_("请先确认收到这一批（填写清单的 SHA-256，或在核验台打开一次），再公布结果。"))
+    return str(_("还没有可以公布的结果。"))
 
 
 def _published_in_words(done: Published) -> str:
-    words = _(
+    words: str = _(
         "已公布：通过 %(accepted)s 份，退回 %(returned)s 份。",
         accepted=done.accepted,
         returned=done.returned,

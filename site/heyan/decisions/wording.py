@@ -9,7 +9,7 @@ from heyan.decisions.models import Outcome
 
 def problem_in_words(code: str) -> str:
     """Return why a row was not taken and what helps."""
-    return {
+    words: dict[str, str] = {
         "unreadable_id": _("document_id 或 sha256 读不出来。请从模板复制这两列，不要改动。"),
         "unanswered": _("没有填结果，这一份保持未核验。"),
         "unknown_outcome": _("outcome 应为 accepted（通过）或 returned（退回）。"),
@@ -21,19 +21,21 @@ def problem_in_words(code: str) -> str:
         "stale": _("这份材料已被学员替换或撤回，这一行对应的是旧的一份。"),
         "decided": _("这份材料的结果已经公布，不能再改。"),
         "conflict": _("与已保存的核验不一致。勾选“以文件为准”后会改用这一行。"),
-    }.get(code, _("这一行读不出来。"))
+    }
+    return words.get(code, str(_("这一行读不出来。")))
 
 
 def refusal_in_words(code: str) -> str:
     """Return why a file as a whole was not read."""
-    return {
+    words: dict[str, str] = {
         "too_large": _("文件太大：最大 5 MB。请删去不需要的列，或分成几个文件。"),
         "too_many_rows": _("行数太多：最多 50,000 行。请分成几个文件。"),
         "not_a_table": _("读不出表格。请用 CSV（UTF-8 或 GB 18030）或 XLSX，不要带宏。"),
         "missing_columns": _("第一行缺少列名：document_id、sha256、outcome。请从模板开始填。"),
-    }.get(code, _("这个文件读不出来。"))
+    }
+    return words.get(code, str(_("这个文件读不出来。")))
 
 
 def outcome_in_words(outcome: Outcome) -> str:
     """Return what an outcome is called."""
-    return _("通过") if outcome is Outcome.ACCEPTED else _("退回")
+    return str(_("通过") if outcome is Outcome.ACCEPTED else _("退回"))

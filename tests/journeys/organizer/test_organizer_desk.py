@@ -117,7 +117,7 @@ def test_a_batch_is_decided_by_keyboard_undone_kept_over_a_reload_and_published(
     desk.press("a p")
     assert "2 份通过、1 份退回" in page.inner_text("#desk-publish-summary")
     page.click("#desk-publish-now")
-    page.wait_for_function("document.querySelector('#desk-said').textContent.includes('已公布')")
+    page.wait_for_selector("#desk-said:has-text('已公布：')", timeout=30_000)
     desk.press("a")
     assert "不能再改" in page.inner_text("#desk-said")
     found = sorted(batches.state(one.documents[0]).value for one in desk.people)
@@ -140,17 +140,11 @@ def test_a_wrong_passphrase_a_wrong_file_and_another_key_are_told_apart(
     other = tmp_path / "other.age-identity.txt"
     other.write_bytes(identity_file(pyrage.x25519.Identity.generate()))
     desk.enter(key=other)
-    desk.page.wait_for_function(
-        "document.querySelector('#desk-problem').textContent.includes('不是为您这枚密钥')",
-        timeout=90_000,
-    )
+    desk.page.wait_for_selector("#desk-problem:has-text('不是为您这枚密钥')", timeout=90_000)
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(b"\xff\xd8\xff nothing")
     desk.enter(key=picture)
-    desk.page.wait_for_function(
-        "document.querySelector('#desk-problem').textContent.includes('不是密钥文件')",
-        timeout=90_000,
-    )
+    desk.page.wait_for_selector("#desk-problem:has-text('不是密钥文件')", timeout=90_000)
 
 
 def test_a_replaced_file_is_refused_before_anything_of_it_is_parsed(

@@ -27,7 +27,7 @@ def test_a_key_is_made_kept_and_proven_and_only_its_public_half_leaves(
     sent: list[str] = []
     page.on("request", lambda one: sent.append(f"{one.url} {one.post_data or ''}"))
     page.goto("/organizer/keys/new?purpose=recovery")
-    page.wait_for_function("document.querySelector('#key-suggestion').textContent")
+    page.wait_for_selector("#key-suggestion:not(:empty)")
     phrase = page.inner_text("#key-suggestion")
     assert len(phrase.split()) == 6
     page.click("#key-use")
