@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from heyan.access import Role
 from heyan.app import build
+from heyan.policies.models import PolicyKind
 from heyan.settings import Settings
 from tests.accounts import Browser, let_in, quick
 from tests.conftest import LiveServer
@@ -24,12 +25,12 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def addresses(app: Flask, web_engine: Engine, settings: Settings) -> list[str]:
     """Pages that anyone may read, two versions to compare among them."""
-    with Session(web_engine) as session:
+    with Session(web_engine, expire_on_commit=False) as session:
         one, other = (real_policy(app, session, settings, court=name) for name in ("甲", "乙"))
-    before, after = ([*each.values()][0].version for each in (one, other))
+    before, after = (each[PolicyKind.PRIVACY].version for each in (one, other))
     return [
         *("/events", "/events?when=past", "/events?q=nothing", "/leads/thanks"),
-        *("/privacy/versions", "/privacy/agreement", f"/privacy/versions/privacy/{before}"),
+        *("/privacy/versions", "/privacy/agreement"),
         f"/privacy/versions/privacy/compare?before={before}&after={after}",
     ]
 
@@ -48,7 +49,9 @@ def test_public_texts_have_no_finding(page: Any, addresses: list[str]) -> None:
     """WCAG 2.2 AA by axe, one of each id, every control with its label."""
     for path in addresses:
         page.goto(path)
-        assert faults_of(page) == [], path
+        # The colours of a comparison are its own; the rest is seen in dark elsewhere.
+        schemes = ("light", "dark") if "compare" in path else ("light",)
+        assert faults_of(page, schemes) == [], path
 
 
 def test_the_form_has_no_finding_with_errors_and_when_refused(
