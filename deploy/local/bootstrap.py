@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(machine: Machine) -> None:
-    """Take every step, in order."""
-    for step in STEPS:
-        step(machine)
+    """Take every step; none needs another, so they go side by side."""
+    with ThreadPoolExecutor(len(STEPS)) as pool:
+        for taken in [pool.submit(step, machine) for step in STEPS]:
+            taken.result()
 
 
 def migrate(machine: Machine) -> None:

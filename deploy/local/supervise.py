@@ -86,7 +86,7 @@ def _greet(machine: Machine, seconds: float) -> None:
         for name, person in demo.items():
             if isinstance(person, dict) and "password" in person:
                 login = person.get("login") or person.get("phone") or person.get("username")
-                say(f"  {name:<12} {login}  {person['password']}")
+                say(f"  {name:<16} {login}  {person['password']}")
     say("  Ctrl-C stops everything\n")
 
 
