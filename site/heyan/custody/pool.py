@@ -172,10 +172,18 @@ class DecoderPool:
                 return
             self._busy += missing
         for _one in range(missing):
-            child = self._start()
-            with contextlib.suppress(_Gone):
+            try:
+                child = self._start()
+            except OSError:
+                self._give_up_turn()
+                continue
+            try:
                 child.wait_ready()
-            self._put_back(child)
+            except _Gone:
+                # The next upload tries again, and says so if that fails too.
+                self._discard(child)
+            else:
+                self._put_back(child)
 
     def _start(self) -> Child:
         child = Child(self.limits, trials=self._trials)
@@ -193,16 +201,12 @@ class DecoderPool:
             head, made = child.work(request, data, self.limits.wall_seconds)
         except _Gone as gone:
             self._bury(child)
-            child = None
             limit = self.limits.wall_seconds if gone.code == "too_complex" else None
             raise ImageRefused(gone.code, limit) from None
         except BaseException:
             self._bury(child)
-            child = None
             raise
-        finally:
-            if child is not None:
-                self._put_back(child)
+        self._put_back(child)
         return head, bytes(made)
 
     def _take(self) -> Child:
@@ -242,12 +246,15 @@ class DecoderPool:
             self._idle.append(child)
             self._free.notify()
 
-    def _bury(self, child: Child) -> None:
+    def _discard(self, child: Child) -> None:
         child.kill()
         with self._free:
             self._all.discard(child)
             self._busy -= 1
             self._free.notify()
+
+    def _bury(self, child: Child) -> None:
+        self._discard(child)
         if not self._closed:
             self.warm()
 

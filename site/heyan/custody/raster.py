@@ -191,7 +191,7 @@ def _heic(request: dict[str, Any], data: bytes) -> Decoded:
     size = heif.size
     _measure(size, request["max_other_pixels"], request)
     pixels, mode, stride = heif.data, heif.mode, heif.stride
-    profile = heif.info.get("icc_profile")
+    profile: Any = heif.info.get("icc_profile")
     rows = _rows_of(memoryview(pixels), mode, size, stride)
     image = _gather(rows, size, _factor(size), colour.to_srgb(mode, profile))
     # libheif has turned the picture as its boxes say; what EXIF repeats of it does not count.
@@ -246,7 +246,7 @@ def _rows_of(pixels: memoryview, mode: str, size: tuple[int, int], stride: int) 
     """Return what gives rows of a raw buffer as a picture."""
 
     def rows(top: int, bottom: int) -> Image.Image:
-        part = pixels[top * stride : bottom * stride]
+        part = bytes(pixels[top * stride : bottom * stride])
         shape = (size[0], bottom - top)
         return Image.frombuffer(mode, shape, part, "raw", mode, stride, 1)
 

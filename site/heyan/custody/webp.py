@@ -191,14 +191,15 @@ def _first_frame(
 def _scaled(library: ctypes.CDLL, data: bytes, size: tuple[int, int], factor: int) -> Image.Image:
     """Return the picture as libwebp scales it. Raises OSError."""
     width, height = -(-size[0] // factor), -(-size[1] // factor)
-    pixels = ctypes.create_string_buffer(width * height * 4)
+    pixels = bytearray(width * height * 4)
+    target = (ctypes.c_char * len(pixels)).from_buffer(pixels)
     config = _Config()
     if not library.WebPInitDecoderConfigInternal(ctypes.byref(config), ABI):
         raise OSError("another libwebp")
     output, options = config.output, config.options
     output.colorspace = MODE_RGBA
     output.is_external = 1
-    output.planes.rgba = _Rgba(ctypes.addressof(pixels), width * 4, len(pixels))
+    output.planes.rgba = _Rgba(ctypes.addressof(target), width * 4, len(pixels))
     if factor > 1:
         options.use_scaling, options.scaled_width, options.scaled_height = 1, width, height
     if library.WebPDecode(data, len(data), ctypes.byref(config)) != 0:

@@ -32,7 +32,8 @@ from heyan import bodies, clock, csrf, web
 from heyan.access import Permission, requires
 from heyan.consent.purposes import HAND_OVER
 from heyan.consent.service import ConsentMissing
-from heyan.custody.images import ImageRefused
+from heyan.custody.images import ImageRefused, Limits
+from heyan.custody.pool import default_pool
 from heyan.custody.sealing import UntrustedVaultKey, VaultPublicKey
 from heyan.documents import kinds, rules, service, wording
 from heyan.documents.models import Document, DocumentState
@@ -147,6 +148,8 @@ def new(registration_id: uuid.UUID, kind: str) -> Page:
         trouble.closed = wording.quota_in_words(reached)
     except ConsentMissing:
         return redirect(url_for("registrations.consents", registration_id=registration_id))
+    # The decoder starts while the person looks for the picture.
+    default_pool(Limits.from_settings(web.settings()))
     return _upload_page(registration, spec, trouble)
 
 

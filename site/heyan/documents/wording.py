@@ -24,7 +24,7 @@ def size(count: Any) -> str:
 
 def closed_in_words(closed: UploadClosed) -> str:
     """Return why this document cannot be handed in now."""
-    return {
+    sentences: dict[Closed, str] = {
         Closed.WITHDRAWN: _("这次报名已经撤回，不能再上传材料。"),
         Closed.VERIFIED: _("这次报名已经核验通过，不需要再上传材料。"),
         Closed.NOT_OPEN: _("报名还没有开始，暂时不能上传。"),
@@ -33,13 +33,14 @@ def closed_in_words(closed: UploadClosed) -> str:
         Closed.ACCEPTED: _("这份材料已经核验通过，不需要重新上传。"),
         Closed.RELEASED: _("这份材料已经交给主办单位，正在核验；结果出来前不能替换。"),
         Closed.PACKING: _("这份材料正在编入批次，几分钟后再看；结果出来前不能替换。"),
-    }[closed.why]
+    }
+    return sentences[closed.why]
 
 
 def quota_in_words(reached: QuotaReached) -> str:
     """Return which quota is used up, and when to come back."""
     limit = reached.limit
-    return {
+    sentences: dict[Quota, str] = {
         Quota.HOUR: _("一小时内最多上传 %(limit)s 次，已经用完，请过一会儿再试。", limit=limit),
         Quota.DAY: _("24 小时内最多上传 %(limit)s 次，已经用完，请明天再试。", limit=limit),
         Quota.BYTES: _("24 小时内最多上传 %(limit)s，已经用完，请明天再试。", limit=size(limit)),
@@ -47,30 +48,35 @@ def quota_in_words(reached: QuotaReached) -> str:
         Quota.REPLACEMENTS: _(
             "同一份材料 24 小时内最多替换 %(limit)s 次，请明天再试。", limit=limit
         ),
-    }[reached.quota]
+    }
+    return sentences[reached.quota]
 
 
-def too_large(limit: int, measured: int | None) -> str:
+def too_large(limit: Any, measured: Any) -> str:
     """Return that the upload is larger than *limit* bytes."""
     if measured is None:
-        return _(
+        words: str = _(
             "文件超过了 %(limit)s 的上限，已停止接收。请换一张较小的照片，或降低拍摄分辨率。",
             limit=size(limit),
         )
-    return _(
-        "文件最大 %(limit)s，这次上传有 %(measured)s。请换一张较小的照片，或降低拍摄分辨率。",
-        limit=size(limit),
-        measured=size(measured),
+        return words
+    return str(
+        _(
+            "文件最大 %(limit)s，这次上传有 %(measured)s。请换一张较小的照片，或降低拍摄分辨率。",
+            limit=size(limit),
+            measured=size(measured),
+        )
     )
 
 
 def warning_in_words(code: str) -> str:
     """Return what may make a picture hard to read."""
-    return {
+    sentences: dict[str, str] = {
         "blurred": _("照片看起来有些模糊，主办单位可能看不清文字。"),
         "small": _("照片的像素偏少，放大后可能看不清文字。"),
         "dark": _("照片偏暗，文字可能看不清。"),
-    }.get(code, _("这张照片可能不容易看清。"))
+    }
+    return sentences.get(code) or str(_("这张照片可能不容易看清。"))
 
 
 def _pixels(count: Any) -> str:
@@ -79,59 +85,60 @@ def _pixels(count: Any) -> str:
         number = int(count)
     except (TypeError, ValueError):
         return str(count)
-    return _("%(count)s 万像素", count=f"{number / 10_000:,.0f}")
+    return str(_("%(count)s 万像素", count=f"{number / 10_000:,.0f}"))
 
 
 def _of_size(refused: ImageRefused) -> str | None:
     """Return the sentence for what is too large or too small, or None."""
     limit, measured = refused.limit, refused.measured
-    return {
-        "file_too_large": lambda: too_large(int(limit or 0), int(measured or 0)),
-        "pdf_too_large": lambda: _(
+    sentences: dict[str, str] = {
+        "file_too_large": too_large(limit, measured),
+        "pdf_too_large": _(
             "PDF 文件最大 %(limit)s，这个文件有 %(measured)s。请只保留需要的页，或改为上传照片。",
             limit=size(limit),
             measured=size(measured),
         ),
-        "too_many_pixels": lambda: _(
+        "too_many_pixels": _(
             "照片最多 %(limit)s，这张有 %(measured)s。"
             "请降低拍摄分辨率，或另存为较小的 JPEG 再上传。",
             limit=_pixels(limit),
             measured=_pixels(measured),
         ),
-        "side_too_long": lambda: _(
+        "side_too_long": _(
             "照片的长边最多 %(limit)s 像素，这张有 %(measured)s 像素。请缩小后再上传。",
             limit=limit,
             measured=measured,
         ),
-        "too_small": lambda: _(
+        "too_small": _(
             "照片的长边至少要有 %(limit)s 像素才能看清，这张只有 %(measured)s 像素。"
             "请上传原图，或重新拍摄。",
             limit=limit,
             measured=measured,
         ),
-        "wrong_ratio": lambda: _(
+        "wrong_ratio": _(
             "照片的宽高比例要与 %(limit)s 像素一致，这张是 %(measured)s。请裁剪后再上传。",
             limit=limit,
             measured=measured,
         ),
-        "too_few_bytes": lambda: _(
+        "too_few_bytes": _(
             "主办单位要求文件不小于 %(limit)s，这张照片转换后最多只有 %(measured)s。"
             "请上传更清晰的原图。",
             limit=size(limit),
             measured=size(measured),
         ),
-        "too_many_bytes": lambda: _(
+        "too_many_bytes": _(
             "主办单位要求文件不超过 %(limit)s，这张照片压缩后仍有 %(measured)s。"
             "请换一张背景简单的照片。",
             limit=size(limit),
             measured=size(measured),
         ),
-        "pdf_pages": lambda: _(
+        "pdf_pages": _(
             "PDF 最多 %(limit)s 页，这个文件有 %(measured)s 页。请只保留需要的页。",
             limit=limit,
             measured=measured,
         ),
-    }.get(refused.code, lambda: None)()
+    }
+    return sentences.get(refused.code)
 
 
 def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
@@ -141,7 +148,7 @@ def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
         return sized
     if refused.code == "format":
         return _format_in_words(str(refused.limit), str(refused.measured))
-    return {
+    sentences: dict[str, str] = {
         "empty": _("这个文件是空的，请重新选择照片。"),
         "pdf_encrypted": _("这个 PDF 设有密码，无法打开。请取消密码，或改为上传照片。"),
         "damaged": _("这个文件不完整或已损坏，无法读出照片。请重新拍摄，或重新导出后再上传。"),
@@ -153,19 +160,23 @@ def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
         ),
         "decoder_failed": _("这个文件无法读出照片。请重新拍摄，或另存为普通的 JPEG 再上传。"),
         "busy": _("现在上传的人很多，请半分钟后再试一次。"),
-    }[refused.code]
+    }
+    return sentences[refused.code]
 
 
 def _format_in_words(taken: str, found: str) -> str:
     """Return what is taken and what came; the file's name plays no part."""
     if found == "unknown":
-        return _(
+        words: str = _(
             "可以上传 %(taken)s，这个文件的内容不是其中任何一种。请上传手机拍摄的照片。",
             taken=taken,
         )
-    return _(
-        "可以上传 %(taken)s，这个文件的内容是 %(found)s，改了扩展名也无法识别。"
-        "请上传手机拍摄的照片。",
-        taken=taken,
-        found=found,
+        return words
+    return str(
+        _(
+            "可以上传 %(taken)s，这个文件的内容是 %(found)s，改了扩展名也无法识别。"
+            "请上传手机拍摄的照片。",
+            taken=taken,
+            found=found,
+        )
     )

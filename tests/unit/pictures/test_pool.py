@@ -31,7 +31,7 @@ SOUND = save(corners(), "JPEG")
 @pytest.fixture
 def fragile() -> Iterator[DecoderPool]:
     """A pool that can be told to suffer."""
-    made = DecoderPool(Limits(processes=2, wall_seconds=3, cpu_seconds=1), trials=True)
+    made = DecoderPool(Limits(processes=2, wall_seconds=8, cpu_seconds=1), trials=True)
     made.warm()
     yield made
     made.close()

@@ -1,6 +1,6 @@
 """Rebuild the mark's font from Debian's ``fonts-noto-cjk`` (needs fonttools, not at run time).
 
-    python site/heyan/custody/assets/rebuild.py /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
+    python site/heyan/custody/assets/rebuild.py NotoSansCJK-Regular.ttc
 
 A fresh machine has no Chinese font, and a mark of empty boxes protects nobody. What is kept: every
 character of GBK (so also the rarer ones in people's and schools' names, and the traditional
@@ -18,7 +18,9 @@ from fontTools.ttLib import TTFont
 SIMPLIFIED = 2  # the face of the collection drawn for mainland China
 # Characters of the Table of General Standard Chinese Characters that GBK lacks.
 BEYOND = (
-    "䶮㛃㛚㟃㠇㤘㥄㧑㧟㬊㬎㬚㭎㮾㰀㳇㳘㳚㴔㵐㶲㸆㸌㺄㻬㽏㿠䁖䂮䃅䃎䅟䌹䎃䎖䏝䏡䏲䐃䓖䓛䓨䓫䓬䗖䗛䗪䗴䜣䝙䢺䢼䣘䥽䦃䲟䲠䲢䴓䴔䴕䴖䴗䴘䴙"
+    "䶮㛃㛚㟃㠇㤘㥄㧑㧟㬊㬎㬚㭎㮾㰀㳇㳘㳚㴔㵐㶲㸆㸌㺄㻬㽏㿠䁖䂮䃅"
+    "䃎䅟䌹䎃䎖䏝䏡䏲䐃䓖䓛䓨䓫䓬䗖䗛䗪䗴䜣䝙䢺䢼䣘䥽䦃䲟䲠䲢䴓䴔"
+    "䴕䴖䴗䴘䴙"
 )
 PUNCTUATION = "·•—–…“”‘’「」『』《》〈〉（）【】，。、；：？！～％＋－／＆＠＃＊＝　°×№〇"
 
