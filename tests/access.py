@@ -29,6 +29,8 @@ from heyan.accounts.models import Account
 from heyan.audit.service import OPERATOR, Actor
 from heyan.events.models import EventStatus
 from heyan.leads.models import Lead, LeadStatus
+from heyan.policies.models import PolicyKind
+from heyan.policies.service import publish
 from heyan.releases import recipients
 from heyan.releases.models import Release, ReleaseState
 from tests.enrolment import World
@@ -146,6 +148,9 @@ def build(world: World) -> Universe:
     """Make everyone and everything once; nothing here goes through a door."""
     universe = Universe(world)
     universe.clients["nobody"] = world.app.test_client()
+    with world.session() as session:
+        since = clock.now() - timedelta(days=1)
+        publish(session, PolicyKind.AGREEMENT, "1.0", since, {"zh": [], "en": []})
     event = world.event()
     other = world.event()
     universe.ids.update(event=event, other=other)

@@ -309,8 +309,9 @@ def disable(
     Raises `NotFound`, and `NotThisOne` for oneself and for the last who could let others in.
     """
     with transaction(session):
+        keepers = _keepers(session, realm, organization_id)
         account = managed(session, realm, account_id, organization_id)
-        if account.id == actor.id or _is_last_keeper(session, account):
+        if account.id == actor.id or keepers == [account.id]:
             raise NotThisOne
         account.status = AccountStatus.DISABLED
         _withdraw(session, account.id)
@@ -319,19 +320,25 @@ def disable(
         record(session, actor, "accounts.disable", "account", account.id)
 
 
-def _is_last_keeper(session: Session, account: Account) -> bool:
-    keeper = KEEPER.get(account.realm)
-    holders = session.scalars(
-        select(Account.id)
-        .join(AccountRole, AccountRole.account_id == Account.id)
-        .where(
-            AccountRole.role == keeper,
-            Account.status == AccountStatus.ACTIVE,
-            Account.organization_id == account.organization_id,
+def _keepers(session: Session, realm: Realm, organization_id: uuid.UUID | None) -> list[uuid.UUID]:
+    """Return who could let others in, locked in one order before anything else is.
+
+    So two who shut each other out at once wait for one another, and the second finds itself last.
+    """
+    return list(
+        session.scalars(
+            select(Account.id)
+            .join(AccountRole, AccountRole.account_id == Account.id)
+            .where(
+                Account.realm == realm,
+                AccountRole.role == KEEPER.get(realm),
+                Account.status == AccountStatus.ACTIVE,
+                Account.organization_id == organization_id,
+            )
+            .order_by(Account.id)
+            .with_for_update(of=Account)
         )
-        .with_for_update(of=Account)
-    ).all()
-    return list(holders) == [account.id]
+    )
 
 
 def enable(
