@@ -55,7 +55,8 @@ class Read(HTMLParser):
         self.faults += [f"id {each} stands twice" for each in sorted(twice)]
         self.faults += [f"no id {each}" for each in sorted(self.references - set(self.ids))]
         for control in self.controls:
-            if not ({control.get("id")} & self.labelled or "aria-label" in control):
+            named = control.get("id") in self.labelled or "aria-label" in control
+            if not (named or "inside a label" in control):
                 self.faults.append(f"no label for {control}")
         if self.headings != 1:
             self.faults.append(f"{self.headings} h1")
@@ -78,7 +79,7 @@ class Read(HTMLParser):
         if tag == "label" and "for" in found:
             self.labelled.add(found["for"])
         if tag in CONTROLS and found.get("type") not in ("hidden", "submit"):
-            self.controls.append(found)
+            self.controls.append(found | ({"inside a label": ""} if "label" in self.open else {}))
         for name in ("aria-describedby", "aria-labelledby", "aria-controls"):
             self.references |= set(found.get(name, "").split())
         if tag == "style" or "style" in found or any(name.startswith("on") for name in found):

@@ -7,7 +7,17 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Flask, current_app, g, jsonify, redirect, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    request,
+    url_for,
+)
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -113,7 +123,7 @@ def _surface() -> str:
 
 def _take_flashes() -> list[Any]:
     person = web.login_session()
-    shown = (list(person.flashes) if person else []) + g.get("new_flashes", [])
+    shown: list[Any] = (list(person.flashes) if person else []) + g.get("new_flashes", [])
     if shown:
         g.flashes_shown = True
     return shown
@@ -214,10 +224,8 @@ def language() -> Response:
     base, _mark, query = target.partition("?")
     kept = [part for part in query.split("&") if part and not part.startswith("lang=")]
     kept += ["lang=en"] if chosen == "en" else []
-    response = redirect(base + ("?" + "&".join(kept) if kept else ""))
-    cookies.set_cookie(  # type: ignore[arg-type]
-        response, cookies.LANGUAGE, chosen, secure=web.settings().secure_cookies
-    )
+    response = make_response(redirect(base + ("?" + "&".join(kept) if kept else "")))
+    cookies.set_cookie(response, cookies.LANGUAGE, chosen, secure=web.settings().secure_cookies)
     return response
 
 
