@@ -65,6 +65,11 @@ def file_name(release: Release) -> str:
     return f"{slug}-{release.number:03d}.zip.age"
 
 
+def manifest_name(release: Release) -> str:
+    """Return the name a release's manifest is saved under."""
+    return file_name(release).removesuffix(".zip.age") + ".manifest.json"
+
+
 def etag_of(release: Release) -> str:
     """Return the strong validator of a release's file."""
     return f'"{(release.file_sha256 or b"").hex()}"'

@@ -125,6 +125,7 @@ def _detail(release: Release, form: AcknowledgeForm) -> Page:
         fingerprint=recipient_fingerprint(release.recipient or ""),
         root_fingerprint=key_fingerprint(web.settings().root_public_key),
         file_name=downloads.file_name(release),
+        manifest_name=downloads.manifest_name(release),
         may_confirm_destroyed=service.may_confirm_destroyed(release),
         form=form,
     )
@@ -143,11 +144,12 @@ def _offered(release_id: uuid.UUID) -> Release:
 def manifest(release_id: uuid.UUID) -> Response:
     """Hand out the signed manifest, byte for byte."""
     release = _offered(release_id)
-    name = downloads.file_name(release).removesuffix(".zip.age")
     return Response(
         (release.manifest or "").encode(),
         content_type="application/json",
-        headers={"Content-Disposition": f'attachment; filename="{name}.manifest.json"'},
+        headers={
+            "Content-Disposition": f'attachment; filename="{downloads.manifest_name(release)}"'
+        },
     )
 
 
