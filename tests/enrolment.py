@@ -231,6 +231,7 @@ class World:
                 name=f"华北科教协会{mark}",
                 contact="010-88880000",
                 processing_role="independent",
+                active=True,
                 created_at=moment,
             )
             session.add(organization)

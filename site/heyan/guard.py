@@ -108,6 +108,10 @@ def _check_access() -> WerkzeugResponse | None:
     if not person.may(needed.permission):
         _denied(needed.permission, "permission_missing")
         abort(403)
+    if person.password_due and needed.permission is not Permission.OWN_ACCOUNT:
+        if request.method in UNSAFE:
+            abort(403, description=_("密码到期了，请先在“账号”里修改密码。"))
+        return redirect(url_for("accounts.password"))
     if needed.step_up and not person.stepped_up(web.settings()):
         if request.method in UNSAFE:
             abort(403, description=_("这一步需要先重新验证身份，请返回上一页再试。"))

@@ -298,6 +298,8 @@ def change_password(
     """
     account = session.get_one(Account, signed_in.account_id)
     verify_password(session, settings, account, old)
+    if new == old:
+        raise passwords.PasswordRefused(passwords.Reason.SAME)
     check_new(session, settings, account, new)
     hashed = hasher(settings).hash(new)
     with transaction(session):

@@ -49,6 +49,8 @@ def in_words_refused(refused: PasswordRefused, settings: Settings, realm: Realm)
         words = _("这个密码在已泄露的常用密码之列，请换一个别人想不到的")
     elif refused.reason is Reason.PATTERN:
         words = _("这个密码只是重复或连续的字符，请换一个，例如几个不相关的词连起来")
+    elif refused.reason is Reason.SAME:
+        words = _("新密码和现在的一样，请换一个")
     else:
         words = _("密码里不要用本站名称、手机号、登录名、姓名、年份这类容易猜到的内容，请换一个")
     return str(words)

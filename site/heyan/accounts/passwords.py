@@ -42,6 +42,7 @@ class Reason(enum.Enum):
     COMMON = "common"
     PATTERN = "pattern"
     CONTEXT = "context"
+    SAME = "same"
 
 
 class PasswordRefused(Exception):

@@ -39,6 +39,8 @@ class SignedIn(UserMixin):
     second_factor_required: bool
     step_up_at: datetime | None
     expires_at: datetime
+    # True where the operator asks for a new password now and then (staff only, CONTROLS Q17).
+    password_due: bool = False
     flashes: list[Any] = field(default_factory=list)
 
     def get_id(self) -> str:
@@ -143,8 +145,16 @@ def load(session: Session, settings: Settings, token: str) -> SignedIn | None:
         second_factor_required=account.second_factor_required,
         step_up_at=row.step_up_at,
         expires_at=expires,
+        password_due=_password_due(settings, account, moment),
         flashes=list(row.flashes),
     )
+
+
+def _password_due(settings: Settings, account: Account, moment: datetime) -> bool:
+    days, changed = settings.staff_password_max_age_days, account.password_changed_at
+    if not days or changed is None or account.realm is not Realm.STAFF:
+        return False
+    return moment - changed > timedelta(days=days)
 
 
 def rotate(session: Session, session_id: uuid.UUID, *, complete: bool, step_up: bool) -> str:

@@ -26,7 +26,8 @@ class Organization(Base):
     # independent | joint | principal (CONTROLS Q21)
     processing_role: Mapped[str] = mapped_column(String(16))
     version: Mapped[int] = mapped_column(default=1)
-    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    # Set by the second person's approval alone.
+    active: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[datetime]
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from heyan import create_app
 from heyan.access import Realm
 from heyan.accounts import blocklist, passwords
 from heyan.accounts.entry import find
-from heyan.accounts.passwords import PasswordRefused, Reason
+from heyan.accounts.models import Account
+from heyan.accounts.passwords import Hasher, PasswordRefused, Reason
+from heyan.clock import now
 from heyan.settings import Settings
-from tests.accounts import LONG, SHORT, Browser, registered, some_phone
+from tests.accounts import LONG, SHORT, Browser, let_in, quick, registered, some_phone
 
 
 def refused(settings: Settings, password: str, realm: Realm, *context: str) -> Reason | None:
@@ -113,9 +120,6 @@ def test_paste_and_managers_work(browser: Browser) -> None:
 
 def test_what_is_stored_is_argon2id_under_a_pepper(site: Flask, db_session: Session) -> None:
     """C-30: the hash of the password alone does not match."""
-    from argon2 import PasswordHasher
-    from argon2.exceptions import VerifyMismatchError
-
     someone = registered(site)
     account = find(db_session, Realm.PUBLIC, f"+86{someone.login}")
     assert account is not None
@@ -135,11 +139,6 @@ def test_a_weaker_hash_is_made_anew_at_sign_in(
     settings: Settings, site: Flask, db_session: Session
 ) -> None:
     """C-30."""
-    import dataclasses
-
-    from heyan.accounts.models import Account
-    from heyan.accounts.passwords import Hasher
-
     someone = registered(site)
     account = find(db_session, Realm.PUBLIC, f"+86{someone.login}")
     assert account is not None
@@ -161,6 +160,34 @@ def test_a_change_needs_the_old_password(site: Flask) -> None:
     assert someone.browser.post(page, password=LONG, new_password=new).status_code == 303
     assert Browser(site).sign_in(someone.login, LONG).status_code == 422
     assert Browser(site).sign_in(someone.login, new).status_code == 303
+
+
+def test_the_same_password_is_no_change(site: Flask) -> None:
+    someone = registered(site)
+    answer = someone.browser.post("/account/password", password=LONG, new_password=LONG)
+    assert answer.status_code == 422
+
+
+def test_an_assessed_operator_may_ask_staff_for_new_passwords(
+    settings: Settings, db_session: Session
+) -> None:
+    """Q17: one switch, for staff only; without it no password ages."""
+    dated = create_app(dataclasses.replace(quick(settings), staff_password_max_age_days=90))
+    colleague, someone = let_in(dated, db_session), registered(dated)
+    assert colleague.browser.get("/staff").status_code == 200
+    changed = db_session.get_one(Account, colleague.account_id)
+    changed.password_changed_at = now() - timedelta(days=91)
+    other = find(db_session, Realm.PUBLIC, f"+86{someone.login}")
+    assert other is not None
+    other.password_changed_at = changed.password_changed_at
+    db_session.commit()
+    assert colleague.browser.get("/staff").location == "/account/password"
+    assert someone.browser.get("/registrations").status_code == 200
+    sent = colleague.browser.post(
+        "/account/password", password=LONG, new_password="violet harbour tangerine"
+    )
+    assert sent.status_code == 303
+    assert colleague.browser.get("/staff").status_code == 200
 
 
 def test_a_short_password_does_not_stand_alone(site: Flask) -> None:
