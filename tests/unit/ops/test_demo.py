@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -73,3 +74,28 @@ def test_the_roles_for_an_external_server_are_those_of_the_local_one() -> None:
     written = (ROOT / "deploy" / "postgresql" / "roles.sql").read_text("utf-8")
     assert all(f"{grant};" in written for grant in GRANTS)
     assert all(f"CREATE ROLE heyan_{role} LOGIN NOSUPERUSER" in written for role in ROLES)
+
+
+def test_every_dependency_has_its_line_and_every_setting_its_place_in_the_docs() -> None:
+    """STYLE 22: each with what for, and why this one."""
+    written = (ROOT / "docs" / "dependencies.md").read_text("utf-8").casefold()
+    for name in ("requirements.in", "requirements-dev.in"):
+        for line in (ROOT / name).read_text("utf-8").splitlines():
+            found = re.match(r"[A-Za-z0-9_.-]+", line.strip())
+            if found and not line.startswith(("-", "#")):
+                assert found[0].casefold() in written, found[0]
+
+
+def test_the_documents_name_only_commands_and_log_events_that_exist() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    source = "".join(
+        path.read_text("utf-8")
+        for folder in ("site/heyan", "uploads_worker")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    alerts = next(line for line in told.splitlines() if line.startswith("- Alert on"))
+    events = re.findall(r"`([a-z_.]+)`", alerts)
+    assert len(events) > 5
+    assert [event for event in events if f'"{event}"' not in source] == []
+    for link in re.findall(r"\]\(([^)#:]+)\)", told):
+        assert (ROOT / "docs" / link).exists(), link
