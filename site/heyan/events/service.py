@@ -10,7 +10,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, bindparam, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from heyan import clock
@@ -76,6 +76,9 @@ def _loaded() -> Select[Event]:
         selectinload(Event.fields),
         selectinload(Event.document_kinds),
     )
+
+
+_BY_SLUG = _loaded().where(Event.slug == bindparam("slug"), Event.status.in_(PUBLIC))
 
 
 def open_events(session: Session, *, limit: int = 6) -> list[Event]:
@@ -164,7 +167,7 @@ def by_slug(session: Session, slug: str) -> Event:
 
     Raises `EventUnknown` for a draft, an ended event, or none at all.
     """
-    found = session.scalars(_loaded().where(Event.slug == slug, Event.status.in_(PUBLIC))).first()
+    found = session.scalars(_BY_SLUG, {"slug": slug}).first()
     if found is None:
         raise EventUnknown
     return found

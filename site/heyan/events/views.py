@@ -43,7 +43,7 @@ def index() -> str:
     kind = next((kind for kind in EventKind if kind.value == asked.get("kind")), None)
     words = asked.get("q", "").strip()[:LONGEST_SEARCH]
     found = service.list_events(
-        web.session(), when=when, kind=kind, words=words, after=asked.get("after")
+        web.reading(), when=when, kind=kind, words=words, after=asked.get("after")
     )
     kept: dict[str, Any] = {
         "kind": kind.value if kind else None,
@@ -67,7 +67,7 @@ def index() -> str:
 @public
 def show(slug: str) -> str:
     """Show an event: dates, fee, seats, what is needed, and the way to register."""
-    session = web.session()
+    session = web.reading()
     try:
         event = service.by_slug(session, slug)
     except EventUnknown:
@@ -105,7 +105,7 @@ def sitemap() -> Response:
     base = web.settings().base_url
     addresses = [base + url_for(page) for page in pages]
     addresses += [
-        base + url_for("events.show", slug=slug) for slug in service.public_slugs(web.session())
+        base + url_for("events.show", slug=slug) for slug in service.public_slugs(web.reading())
     ]
     text = render_template("events/sitemap.xml", addresses=addresses)
     return Response(text, content_type="application/xml; charset=utf-8")

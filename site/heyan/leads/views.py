@@ -27,9 +27,9 @@ REPEATS = "5/day"
 def new() -> Response:
     """Show the form, or take a lead: no cookie, no account, no JavaScript needed."""
     if request.method != "POST":
-        return _page(panel(web.session(), event=request.args.get("event", "")), 200)
+        return _page(panel(web.reading(), event=request.args.get("event", "")), 200)
     form = LeadForm()
-    shown = panel(web.session(), form)
+    shown = panel(web.reading(), form)
     if form.website.data:
         return _thanks()
     if not form.validate():

@@ -32,14 +32,14 @@ def _kind(name: str) -> PolicyKind:
 
 def _in_force(kind: PolicyKind) -> PolicyVersion | None:
     try:
-        return service.version_in_force(web.session(), kind)
+        return service.version_in_force(web.reading(), kind)
     except NoPolicyInForce:
         return None
 
 
 def _show(kind: PolicyKind, version: str | None = None) -> str | tuple[str, int]:
     try:
-        found = service.full_version(web.session(), kind, version)
+        found = service.full_version(web.reading(), kind, version)
     except VersionUnknown:
         abort(404)
     except NoPolicyInForce:
@@ -74,7 +74,7 @@ def agreement() -> str | tuple[str, int]:
 @public
 def versions() -> str:
     """List every version that was published, and offer to compare two."""
-    session = web.session()
+    session = web.reading()
     return render_template(
         "policies/versions.html",
         groups=[(kind, service.versions(session, kind), _in_force(kind)) for kind in PolicyKind],
@@ -97,7 +97,7 @@ def compare(kind: str) -> str:
     wanted = _kind(kind)
     try:
         pair = [
-            service.full_version(web.session(), wanted, request.args.get(name, ""))
+            service.full_version(web.reading(), wanted, request.args.get(name, ""))
             for name in ("before", "after")
         ]
     except VersionUnknown:

@@ -21,7 +21,7 @@ CONTACT_HOLDS = timedelta(days=180)
 @public
 def home() -> str:
     """Show what the site is for, the callback form and the events that are open."""
-    session = web.session()
+    session = web.reading()
     return render_template(
         "public/home.html",
         lead=panel(session),
