@@ -182,6 +182,30 @@ def test_a_foreign_id_is_not_found_and_written_down(universe: Universe, who: str
         assert entry.details
 
 
+@pytest.mark.parametrize(
+    ("who", "path", "field", "whose"),
+    [
+        ("student_b", "/registrations/new?event={slug}", "student", "student"),
+        ("owner_y", "/organizer/releases/build", "event_id", "event_id"),
+    ],
+)
+def test_a_foreign_id_in_a_form_does_nothing(
+    universe: Universe, who: str, path: str, field: str, whose: str
+) -> None:
+    """SECURITY 28, C-47: ids in forms as in addresses."""
+    event = universe.ids["event"]
+    value = {"student": universe.ids["student"], "event_id": event.id}[whose]
+    before = snapshot(universe.world)
+    answer = universe.send(
+        who,
+        "POST",
+        path.format(slug=event.slug),
+        **{"csrf_token": universe.token(who), "event": event.slug, field: str(value)},
+    )
+    assert answer.status_code in (404, 422), answer.status_code
+    assert snapshot(universe.world) == before
+
+
 def test_an_unknown_id_is_not_found_by_staff_either(universe: Universe) -> None:
     """C-47: no id that is nobody's leads anywhere."""
     wrong = []
