@@ -14,6 +14,7 @@ _WORDS = {
     "registration_seated": _l("候补成功：您的报名已有名额，材料会编入下一批交给主办单位。"),
     "registration_verified": _l("核验通过：主办单位认可了这次报名的全部材料。"),
     "registration_withdrawn": _l("报名已撤回，封存的材料和证件号码已安排销毁。"),
+    "document_handed_over": _l("材料已编入批次，加密交给主办单位，等对方取走并核验。"),
     "document_accepted": _l("一份材料核验通过。"),
     "document_returned": _l("一份材料被退回，请看原因，在期限前重新上传这一份。"),
     "document_destroyed": _l("一份材料已经销毁，可以下载销毁凭证。"),

@@ -1,0 +1,74 @@
+"""The pages of staff and organizers, for everyone who works with them (WCAG 2.2 AA)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from heyan.access import Realm, Role, requirement_of
+from heyan.organizations.models import Organization
+from tests.accounts import let_in
+from tests.enrolment import World
+from tests.journeys.look.looking import check, opened
+
+STAFF = (Role.OPERATIONS, Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SERVICE, Role.AUDITOR)
+
+
+def _pages(world: World, start: str) -> list[str]:
+    """Return the addresses under *start* that need nothing but the right person."""
+    rules = world.app.url_map.iter_rules()
+    found = [
+        str(rule)
+        for rule in rules
+        if str(rule).startswith(start)
+        and "GET" in (rule.methods or ())
+        and not rule.arguments
+        and (needed := requirement_of(world.app.view_functions[rule.endpoint])) is not None
+        and needed.permission is not None
+        and not needed.step_up
+    ]
+    return sorted(set(found))
+
+
+def _wrong(
+    browser: Any, served: str, world: World, role: Role, realm: Realm, seen: set[str]
+) -> list[str]:
+    """Let someone with *role* in and return what is wrong with the pages open to them."""
+    with world.session() as session:
+        organization = None
+        if realm is Realm.ORGANIZER:
+            organization = session.query(Organization.id).limit(1).scalar()
+        person = let_in(world.app, session, realm, (role,), organization)
+    token = person.browser.cookie("heyan_session") or ""
+    wrong: list[str] = []
+    with opened(browser, served, token) as (page, complaints):
+        for path in _pages(world, f"/{realm.value}"):
+            answer = person.browser.get(path)
+            if path in seen or answer.status_code != 200 or answer.mimetype != "text/html":
+                continue
+            seen.add(path)
+            wrong += check(page, path)
+        return wrong + complaints
+
+
+def test_every_list_of_staff_is_for_everyone(browser: Any, served: str, world: World) -> None:
+    """UX: axe finds nothing on a role's queue and lists, on a phone and on a desk."""
+    world.event()
+    seen: set[str] = set()
+    wrong: list[str] = []
+    for role in STAFF:
+        wrong += _wrong(browser, served, world, role, Realm.STAFF, seen)
+    assert wrong == []
+    assert "/staff" in seen
+
+
+@pytest.mark.parametrize("role", [Role.ORGANIZER_OWNER])
+def test_every_list_of_an_organizer_is_for_everyone(
+    browser: Any, served: str, world: World, role: Role
+) -> None:
+    """UX: the organizer's home, batches, keys and members."""
+    world.event()
+    seen: set[str] = set()
+    assert _wrong(browser, served, world, role, Realm.ORGANIZER, seen) == []
+    assert "/organizer/releases" in seen
