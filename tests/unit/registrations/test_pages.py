@@ -322,34 +322,39 @@ def test_another_accounts_student_cannot_be_registered(person: Person, world: Wo
     assert person.post("/registrations/new", page=page, student=theirs).status_code == 422
 
 
-def _ready_people(world: World, slug: str, count: int) -> list[tuple[Person, str]]:
+def _ready_people(
+    world: World, slug: str, count: int, *, students_each: int = 1
+) -> list[tuple[Person, str]]:
     people = []
-    for _number in range(count):
-        person = world.person()
-        registration = person.start(slug, person.student())
+    for number in range(count):
+        if number % students_each == 0:
+            person = world.person()
+        student = person.student(f"王小{'零一二三四五六七八九'[number % 10]}")
+        registration = person.start(slug, student)
         person.answer(registration)
         people.append((person, registration))
     return people
 
 
 def test_the_last_seat_has_one_winner_and_the_others_wait_in_order(world: World) -> None:
+    """C-52: a hundred at once."""
     event = world.event(kinds=(), with_key=False, capacity=1)
-    people = _ready_people(world, event.slug, 12)
+    people = _ready_people(world, event.slug, 100, students_each=10)
 
     def submit(pair: tuple[Person, str]) -> None:
         with world.session() as session:
             row = service.load(session, pair[0].account_id, uuid.UUID(pair[1]))
             submission.submit(session, Actor("student"), row)
 
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(25) as pool:
         list(pool.map(submit, people))
     rows = world.rows(
         "SELECT status, waiting, number FROM registrations WHERE event_id = :e ORDER BY number",
         e=event.id,
     )
     assert [row.status for row in rows].count("submitted") == 1
-    assert [row.waiting for row in rows if row.status == "waitlisted"] == list(range(1, 12))
-    assert len({row.number for row in rows}) == 12
+    assert [row.waiting for row in rows if row.status == "waitlisted"] == list(range(1, 100))
+    assert len({row.number for row in rows}) == 100
 
 
 def test_a_freed_seat_goes_to_the_first_who_waits_with_a_notice(world: World) -> None:
