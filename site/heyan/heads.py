@@ -18,7 +18,9 @@ def head_as_get(app: WsgiApp) -> WsgiApp:
     def gate(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("REQUEST_METHOD") != "HEAD":
             return app(environ, start_response)
-        body = app({**environ, "REQUEST_METHOD": "GET"}, start_response)
+        asked = {key: value for key, value in environ.items() if key != "HTTP_RANGE"}
+        # Ranges are for GET alone (RFC 9110); a view with a costly body may look at heyan.head.
+        body = app({**asked, "REQUEST_METHOD": "GET", "heyan.head": True}, start_response)
         close = getattr(body, "close", None)
         if close is not None:
             close()

@@ -38,7 +38,7 @@ from heyan.decisions.results import (
 from heyan.decisions.service import NotAcknowledged, NothingToPublish, Published
 from heyan.decisions.wording import outcome_in_words, problem_in_words, refusal_in_words
 from heyan.releases.downloads import file_name
-from heyan.releases.models import Release, ReleaseState
+from heyan.releases.models import Release
 from heyan.releases.pages import own_release
 
 organizer_pages = Blueprint("decisions", __name__)
@@ -68,7 +68,7 @@ def state(release_id: uuid.UUID) -> Response:
     session = web.session()
     return jsonify(
         csrf_token=csrf.new_token(),
-        acknowledged=release.state in (ReleaseState.ACKNOWLEDGED, ReleaseState.DECIDED),
+        acknowledged=release.acknowledged_at is not None,
         drafts=[_plain(row) for row in service.drafts(session, release)],
         published=[_plain(row) for row in service.published(session, release)],
     )
@@ -161,7 +161,7 @@ def _results_page(
         form=form,
         publish=publish,
         progress=service.progress(web.session(), release),
-        acknowledged=release.state in (ReleaseState.ACKNOWLEDGED, ReleaseState.DECIDED),
+        acknowledged=release.acknowledged_at is not None,
         reasons=REASONS,
     )
     return make_response(page, 422 if form.errors or publish.errors else 200)
@@ -239,7 +239,7 @@ def _preview(release: Release, rows: list[ResultRow], problems: list[RowProblem]
         outcome=outcome_in_words,
         reasons=REASONS,
         shown=SHOWN,
-        acknowledged=release.state in (ReleaseState.ACKNOWLEDGED, ReleaseState.DECIDED),
+        acknowledged=release.acknowledged_at is not None,
     )
 
 

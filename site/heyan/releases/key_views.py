@@ -69,7 +69,7 @@ def keys() -> str:
 def new_key() -> Page:
     """Make a key in the browser (or paste a public one) and propose it."""
     form = RecipientForm()
-    if request.method == "GET" and request.args.get("purpose") == "recovery":
+    if request.method != "POST" and request.args.get("purpose") == "recovery":
         form.purpose.data = "recovery"
     if form.validate_on_submit():
         try:

@@ -31,9 +31,8 @@ def organization_id() -> uuid.UUID:
 
 
 def own_release(release_id: uuid.UUID) -> Release:
-    """Return one of the organization's releases; another's is a 404, and on record."""
+    """Return one of the organization's releases; another's is a 404."""
     try:
         return service.load(web.session(), organization_id(), release_id)
     except ReleaseUnknown:
-        service.deny(web.session(), web.actor(), release_id)
         abort(404)

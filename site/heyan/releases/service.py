@@ -168,12 +168,6 @@ def may_confirm_destroyed(release: Release) -> bool:
     return release.state is not ReleaseState.CLAIMED and clock.now() > release.event.ends_at
 
 
-def deny(session: Session, actor: Actor, release_id: uuid.UUID) -> None:
-    """Write down that someone asked for a release that is not their organization's."""
-    with transaction(session):
-        record(session, actor, "releases.foreign", "release", release_id, outcome="denied")
-
-
 def open_releases(session: Session, organization_id: uuid.UUID) -> list[Release]:
     """Return the releases that wait for the organizer, the oldest first, at most a page."""
     waiting_states = (ReleaseState.OFFERED, ReleaseState.FETCHED, ReleaseState.ACKNOWLEDGED)
@@ -244,7 +238,6 @@ __all__ = [
     "Waiting",
     "acknowledge",
     "confirm_destroyed",
-    "deny",
     "list_releases",
     "load",
     "may_confirm_destroyed",

@@ -174,7 +174,7 @@ def file(release_id: uuid.UUID) -> Response:
         return downloads.answer(
             release,
             web.heyan().objects,
-            head=request.method == "HEAD",
+            head=bool(request.environ.get("heyan.head")),
             ranged=request.headers.get("Range"),
             if_range=request.headers.get("If-Range"),
             left=left,

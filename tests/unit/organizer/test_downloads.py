@@ -121,8 +121,8 @@ def test_another_organizer_finds_nothing_and_the_attempt_is_on_record(
     assert str(release.id) not in listed
     assert stranger.get(f"/organizer/releases?before={release.id}").status_code == 200
     denied = batches.rows(
-        "SELECT count(*) FROM audit_entries WHERE action = 'releases.foreign'"
-        " AND outcome = 'denied' AND subject_id = :id AND actor_id = :who",
+        "SELECT count(*) FROM audit_entries WHERE action = 'access.not_found'"
+        " AND outcome = 'denied' AND details->>'release_id' = :id AND actor_id = :who",
         id=str(release.id), who=stranger.account_id,
     )  # fmt: skip
     assert denied[0][0] >= 12

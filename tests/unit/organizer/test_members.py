@@ -60,7 +60,9 @@ def test_a_member_is_shut_out_and_let_in_again_but_never_the_last_owner(owner: M
     _invite(owner, login)
     path = _path(owner, login)
     assert owner.post(f"{path}/end-sessions", page=path).status_code == 303
-    assert re.search(r"<strong>[0-9A-Z-]{16,24}</strong>", owner.post(f"{path}/reissue", page=path).text)
+    assert re.search(
+        r"<strong>[0-9A-Z-]{16,24}</strong>", owner.post(f"{path}/reissue", page=path).text
+    )
     assert owner.post(f"{path}/disable", page=path).status_code == 303
     assert "已停用" in owner.get("/organizer/members").text
     assert owner.post(f"{path}/enable", page=path).status_code == 303
