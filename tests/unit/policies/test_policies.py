@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -241,3 +242,15 @@ def test_plain_lines_hold_every_word(world: World) -> None:
     lines = "\n".join(plain_lines(frozen))
     assert world.settings.court in lines
     assert "回电登记" in lines
+
+
+def test_long_texts_are_sent_small(world: World) -> None:
+    """UX: the policy weighs little on a slow phone, and reads the same either way."""
+    client = world.app.test_client()
+    plain = client.get("/privacy")
+    packed = client.get("/privacy", headers={"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in ", ".join(packed.headers.getlist("Vary"))
+    assert len(packed.data) < 20_000
+    assert len(packed.data) < len(plain.data) / 2
+    assert "个人信息保护政策" in gzip.decompress(packed.data).decode()
