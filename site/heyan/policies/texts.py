@@ -71,11 +71,11 @@ def _tables() -> dict[str, dict[str, Any]]:
             {
                 "id": f"collected-{row.key}",
                 "cells": [
-                    f"{row.label}{_('（%(level)s）', level=row.level)}",
+                    str(_("%(label)s（%(level)s）", label=row.label, level=row.level)),
                     row.items,
                     row.purpose,
                     row.basis,
-                    f"{row.kept}{_('，')}{row.afterwards}",
+                    str(_("%(period)s，%(then)s", period=row.kept, then=row.afterwards)),
                     row.recipients,
                 ],
             }
@@ -90,7 +90,7 @@ def _tables() -> dict[str, dict[str, Any]]:
                 "id": f"shared-{row.key}",
                 "cells": [
                     row.recipients,
-                    f"{row.label}{_('：')}{row.items}",
+                    str(_("%(label)s：%(items)s", label=row.label, items=row.items)),
                     row.purpose,
                     str(_("加密成只有接收方能打开的文件，由其下载")),
                 ],

@@ -63,7 +63,7 @@ def hand_over_rows(event: Event) -> Rows:
 def rows_in_text(purpose: str, rows: Rows) -> str:
     """Return a consent as the ledger keeps it: the sentence, then each line shown under it."""
     lines = [str(PURPOSES[purpose].text)]
-    lines += [f"{name}{_('：')}{value}" for name, value in rows]
+    lines += [str(_("%(name)s：%(value)s", name=name, value=value)) for name, value in rows]
     return "\n".join(lines)
 
 
