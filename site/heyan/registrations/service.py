@@ -115,7 +115,8 @@ def open_event(session: Session, slug: str) -> Event:
     return found
 
 
-def _can_seal(session: Session, event: Event) -> bool:
+def can_seal(session: Session, event: Event) -> bool:
+    """Tell whether what *event* asks for can be sealed: its key is there, or it asks for none."""
     return not event.document_kinds or editing.has_vault_key(session, event.id)
 
 
@@ -140,7 +141,7 @@ def start(
         if found is not None:
             return found
         # Nothing can be sealed before the worker has made and signed the event's key.
-        if not in_window(event, clock.now()) or not _can_seal(session, event):
+        if not in_window(event, clock.now()) or not can_seal(session, event):
             raise WindowClosed(event)
         registration = Registration(
             event_id=event.id,

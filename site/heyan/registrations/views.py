@@ -53,15 +53,22 @@ def new() -> Page:
     if not students and request.method == "GET":
         here = url_for("registrations.new", event=slug)
         return redirect(url_for("students.new", next=here))
-    open_now = service.in_window(event, clock.now())
-    page: dict[str, Any] = {"event": event, "students": students, "open_now": open_now}
+    in_time, ready = service.in_window(event, clock.now()), service.can_seal(session, event)
+    page: dict[str, Any] = {
+        "event": event,
+        "students": students,
+        "open_now": in_time and ready,
+        "preparing": in_time and not ready,
+    }
     if request.method == "GET":
         return render_template("registrations/new.html", error=None, **page)
     try:
         registration = service.start(
             session, web.actor(), web.account_id(), slug, uuid.UUID(request.form.get("student", ""))
         )
-    except (ValueError, StudentUnknown):
+    except StudentUnknown:
+        abort(404)
+    except ValueError:
         words = _("请选择要报名的学员")
         return render_template("registrations/new.html", error=words, **page), 422
     except service.WindowClosed:
