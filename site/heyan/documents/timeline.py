@@ -126,7 +126,7 @@ def _handed_over(
     if given is None:
         return _not_handed_over(document, organizer)
     number = given.details.get("release_number", "")
-    held = _release_size(session, given.details.get("release_id"))
+    held, destroyed_there = _release_facts(session, given.details.get("release_id"))
     words = (
         _("第 %(number)s 批，共 %(count)s 份。", number=number, count=held)
         if held
@@ -141,6 +141,8 @@ def _handed_over(
         seal.state = "done"
         seal.title = _("已交给%(organizer)s", organizer=organizer)
         seal.lines.append(Line(_("对方确认完整收到。"), confirmed.at))
+    if destroyed_there:
+        seal.lines.append(Line(_("对方确认已销毁它手里的全部副本。"), destroyed_there))
     if document.state in (DocumentState.ACCEPTED, DocumentState.RETURNED):
         seal.state = "done"
     return _stamp(seal, given)
@@ -163,13 +165,16 @@ def _not_handed_over(document: Document, organizer: str) -> Seal:
     )
 
 
-def _release_size(session: Session, release_id: Any) -> int:
+def _release_facts(session: Session, release_id: Any) -> tuple[int, datetime | None]:
+    """Return how many documents a release holds, and when its holder destroyed it (L5)."""
     if not release_id:
-        return 0
-    found = session.scalar(
-        select(Release.documents_count).where(Release.id == uuid.UUID(str(release_id)))
-    )
-    return found or 0
+        return 0, None
+    found = session.execute(
+        select(Release.documents_count, Release.holder_destroyed_at).where(
+            Release.id == uuid.UUID(str(release_id))
+        )
+    ).first()
+    return (found[0], found[1]) if found else (0, None)
 
 
 def _checked(

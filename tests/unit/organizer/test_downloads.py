@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
+from heyan.documents.custody import steps_of
+from heyan.documents.models import Document
+from heyan.documents.timeline import custody_of
+from heyan.events.models import Event
+from heyan.registrations.models import Registration
 from tests.organizer import Member, batch
 from tests.releases import Batches, Organizer
 
@@ -160,3 +167,18 @@ def test_a_batch_can_be_asked_for_and_its_destruction_confirmed_only_when_it_is_
     )
     assert owner.post(f"{path}/destroyed", page=path, confirm="yes").status_code == 303
     assert batches.releases(organizer)[-1].holder_destroyed_at is not None
+    with batches.session() as session:
+        document = session.scalars(
+            select(Document)
+            .where(Document.event_id == organizer.event_id)
+            .options(
+                joinedload(Document.registration)
+                .joinedload(Registration.event)
+                .joinedload(Event.organization)
+            )
+            .limit(1)
+        ).one()
+        with owner.app.test_request_context():
+            shown = custody_of(session, document, steps_of(session, document.id), None, None)
+    lines = [line.text for seal in shown.seals for line in seal.lines]
+    assert any("确认已销毁它手里的全部副本" in line for line in lines)
