@@ -25,6 +25,8 @@ def publish(changes: str, material: bool) -> None:
     POLICY_VERSION: what people agreed to is never rewritten.
     """
     settings = web.settings()
+    if not texts.tables_speak_english():
+        raise click.ClickException("the English catalogue is not compiled: run pybabel compile")
     with web.heyan().sessions() as session:
         for kind in PolicyKind:
             try:

@@ -40,6 +40,13 @@ def content(settings: Settings, kind: PolicyKind) -> dict[str, Any]:
     return frozen
 
 
+def tables_speak_english() -> bool:
+    """Tell whether the English catalogue is there: without it the tables would be Chinese."""
+    with force_locale("en"):
+        captions = "".join(table["caption"] for table in _tables().values())
+    return captions.isascii()
+
+
 def _facts(settings: Settings, language: str) -> dict[str, str]:
     day = settings.policy_effective
     shown = f"{day.year}年{day.month}月{day.day}日" if language == "zh" else f"{day:%-d %B %Y}"

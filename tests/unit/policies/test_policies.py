@@ -178,6 +178,21 @@ def test_english_pages_are_in_english(browser: Browser) -> None:
     assert "SHA-256" in page
 
 
+def test_the_english_tables_are_in_english(world: World) -> None:
+    """L-01: what is frozen for English readers is English, headings and periods too."""
+    with world.app.app_context():
+        assert texts.tables_speak_english()
+        frozen = texts.content(world.settings, PolicyKind.PRIVACY)["en"]
+    tables = [part for section in frozen for part in section["parts"] if part["kind"] == "table"]
+    words = [
+        word
+        for table in tables
+        for word in (*table["head"], *(cell for row in table["rows"] for cell in row["cells"]))
+    ]
+    assert len(tables) == 3
+    assert [word for word in words if re.search("[\u4e00-\u9fff]", word)] == []
+
+
 def test_publishing_twice_changes_nothing_and_another_text_needs_another_name(
     world: World,
 ) -> None:
