@@ -21,6 +21,13 @@ from deploy.local.seaweedfs import SeaweedFS
 from deploy.local.variables import ROOT, Variables
 
 ORDER = ("web", "worker", "weed", "postgres")
+# What the web frees is overwritten or given back at once: no picture and no number of a request
+# that is over stays in its memory (SECURITY 10; tests/adversarial/custody/test_host.py looks).
+FORGETFUL = {
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536:glibc.malloc.perturb=165"
+    ":glibc.malloc.tcache_count=0",
+    "MIMALLOC_PURGE_DELAY": "0",
+}
 PORTS = ("postgres", *(f"weed.{name}" for name in seaweedfs.PORTS))
 
 
@@ -73,6 +80,8 @@ class Machine:
             "backlog": 256,
             "backpressure": 64,
             "http1-header-read-timeout": 10_000,
+            # Headers end at 16 KiB; and a small buffer keeps no more than that of an upload.
+            "http1-buffer-size": 16_384,
             "respawn-interval": 0.5,
             "workers-kill-timeout": 8,
             "log-level": "error",
@@ -82,7 +91,7 @@ class Machine:
         return Program(
             name="web",
             command=[sys.executable, "-m", "granian", *listed, *flags, "wsgi:app"],
-            environment=self.variables.process(self.variables.web()),
+            environment={**self.variables.process(self.variables.web()), **FORGETFUL},
             folder=ROOT,
             aloud=True,
         )

@@ -55,10 +55,10 @@ class Child:
         start = f"import sys; sys.path.insert(0, {str(SITE)!r})\n"
         start += "from heyan.custody.decoder import serve\nserve()"
         # Nothing of the web's environment, which holds its secrets, goes along.
-        libraries = os.environ.get("LD_LIBRARY_PATH")
-        environment = {"LANG": "C.UTF-8"}
-        if libraries is not None:
-            environment["LD_LIBRARY_PATH"] = libraries
+        # GLIBC_TUNABLES may say that freed memory is overwritten (deploy/local/machine.py).
+        kept = ("LD_LIBRARY_PATH", "GLIBC_TUNABLES")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        environment["LANG"] = "C.UTF-8"
         self._process = subprocess.Popen(  # noqa: S603 # our own interpreter and module
             [sys.executable, "-I", "-B", "-c", start, settings],
             stdin=theirs.fileno(),

@@ -1,0 +1,135 @@
+"""Someone reads the whole web host: environment, files, memory after requests, database."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.machine import Machine
+from heyan.custody.sealing import SealContext
+from heyan.documents.models import Document
+from tests import memory
+from tests.conftest import LiveServer
+from tests.enrolment import Person, World, id_number, picture
+from uploads_worker import vault
+from uploads_worker.context import Context
+from uploads_worker.opening import open_sealed
+
+
+class LiveClient:
+    """Flask's test client in looks, a real connection underneath."""
+
+    def __init__(self, url: str, cookie: str) -> None:
+        self.http = httpx.Client(base_url=url, cookies={"heyan_session": cookie}, timeout=60)
+
+    def get(self, path: str, **_options: Any) -> httpx.Response:
+        """Open a page."""
+        return self.http.get(path)
+
+    def post(self, path: str, *, data: dict[str, Any], **_options: Any) -> httpx.Response:
+        """Send a form; file fields as a browser would."""
+        files = {
+            name: (value[1], value[0].read(), "image/jpeg")
+            for name, value in data.items()
+            if isinstance(value, tuple) and isinstance(value[0], io.BytesIO)
+        }
+        fields = {name: value for name, value in data.items() if name not in files}
+        return self.http.post(path, data=fields, files=files or None)
+
+
+@pytest.fixture(scope="module")
+def secret_number() -> str:
+    """A sound number that nothing else in this test holds."""
+    return id_number(order="947")
+
+
+@pytest.fixture(scope="module")
+def stored(
+    world: World, context: Context, live_server: LiveServer, secret_number: str
+) -> tuple[uuid.UUID, bytes, bytes]:
+    """A number and a picture that went through the real web; gives id, original, what is sealed."""
+    event = world.event(with_key=False)
+    vault.provision(context, event.id)
+    known = world.person()
+    someone = Person(LiveClient(live_server.url, known.token), known.account_id, known.token)  # type: ignore[arg-type]
+    registration = someone.start(event.slug, someone.student())
+    someone.answer(registration)
+    someone.agree(registration)
+    assert someone.number(registration, secret_number).status_code == 303
+    original = picture(quality=97)
+    sent = someone.upload(registration, original)
+    assert sent.status_code == 303, sent.text[:2000]
+    document_id = uuid.UUID(sent.headers["Location"].rsplit("/", 1)[1])
+    assert someone.post(f"/registrations/{registration}/check").status_code == 303
+    someone.client.http.close()  # type: ignore[attr-defined]
+    # What comes after: other people's requests, on connections of their own, as long as a
+    # browser's with its cookies. The server's read buffers are used again for these.
+    headers = {"User-Agent": "Mozilla/5.0 " + "x" * 400, "Cookie": "preference=" + "y" * 3000}
+    for _ in range(60):
+        httpx.get(f"{live_server.url}/events", headers=headers)
+    with context.sessions() as session:
+        row = session.get_one(Document, document_id)
+    inside = open_sealed(
+        context.objects.get_sealed(row.object_key),
+        private_key=context.keyring.vault_private_key(row.vault_key_id),
+        context=SealContext(row.event_id, row.registration_id, row.id, row.kind.value),
+        sha256=bytes(row.ciphertext_sha256),
+        commitment=bytes(row.commitment),
+    )
+    return document_id, original, inside
+
+
+def keys_of(context: Context) -> dict[str, bytes]:
+    """Return every private key of the keyring, raw."""
+    found = {"root": context.keyring.root.private_bytes_raw()}
+    for one in context.keyring.vault_keys():
+        if one.status != "destroyed":
+            found[one.key_id] = context.keyring.vault_private_key(one.key_id)[:64]
+    return found
+
+
+def test_the_webs_memory_holds_no_key_no_number_and_no_picture(
+    stack: Machine,
+    context: Context,
+    stored: tuple[uuid.UUID, bytes, bytes],
+    secret_number: str,
+) -> None:
+    """SECURITY 10, C-16: the whole memory of every web process after requests."""
+    _document, original, inside = stored
+    wanted = keys_of(context)
+    wanted["number"] = secret_number.encode()
+    wanted["number, two bytes a character"] = secret_number.encode("utf-16-le")
+    for at in range(1, 9):
+        for name, data in (("original", original), ("picture", inside)):
+            start = len(data) * at // 10
+            wanted[f"{name} at {at}/10"] = data[start : start + 48]
+    # A page that this very process has mapped proves that the search works.
+    assert memory.find(os.getpid(), {"number": secret_number.encode()})
+    leader = stack.running["web"].process.pid
+    found = {pid: memory.find(pid, wanted) for pid in memory.family(leader)}
+    assert len(found) >= 2
+    left = {(pid, name) for pid, what in found.items() for name in what}
+    # The server's read buffers (16 KiB) may hold the last pieces of an upload until they are used
+    # again; never enough of them to see a picture.
+    pieces = {one for one in left if one[1].startswith("original")}
+    assert left - pieces == set()
+    assert len(pieces) <= 2
+
+
+def test_the_webs_environment_holds_nothing_of_the_workers(
+    stack: Machine, live_server: LiveServer
+) -> None:
+    """SECURITY 10, C-16: neither variables nor secrets of the worker, in any web process."""
+    worker, web = stack.variables.worker(), stack.variables.web()
+    secrets = {worker[name] for name in worker.keys() - web.keys()}
+    for pid in memory.family(stack.running["web"].process.pid):
+        held = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        names = {pair.partition("=")[0] for pair in held}
+        assert not names & {*(worker.keys() - web.keys()), "OWNER_DATABASE_URL"}
+        assert not {pair.partition("=")[2] for pair in held} & secrets
