@@ -149,11 +149,19 @@ def ask(port: int, path: str) -> int:
         connection.close()
 
 
+# What a failing store answers: to everything when broken, else to puts.
+ANSWERS: dict[str, tuple[int, dict[str, str]]] = {
+    "broken": (500, {}),
+    "full": (507, {}),
+    "lie": (200, {"ETag": '"' + "0" * 32 + '"'}),
+}
+
+
 class LyingStore:
     """A proxy before the object store that can be away, or lie about what it kept.
 
-    ``mode`` is pass, away (closes the connection), broken (500), lie (confirms a put that it never
-    did, with another ETag) or mute (the same with the right ETag of nothing).
+    ``mode`` is pass, away (closes the connection), broken (500), full (its disk), or lie (confirms a
+    put that it never did, with another ETag).
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -176,10 +184,8 @@ class LyingStore:
                 if owner.mode == "away":
                     self.close_connection = True
                     self.connection.close()
-                elif owner.mode == "broken":
-                    self._answer(500, {}, b"")
-                elif owner.mode == "lie" and self.command == "PUT":
-                    self._answer(200, {"ETag": '"' + "0" * 32 + '"'}, b"")
+                elif owner.mode == "broken" or (owner.mode in ANSWERS and self.command == "PUT"):
+                    self._answer(*ANSWERS[owner.mode], b"")
                 else:
                     self._forward(body)
 

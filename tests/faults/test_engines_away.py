@@ -98,7 +98,7 @@ def told_with_a_number(answer: Answer) -> None:
     assert "Error" not in answer.main()
 
 
-@pytest.mark.parametrize("mode", ["away", "broken", "lie"])
+@pytest.mark.parametrize("mode", ["away", "broken", "full", "lie"])
 def test_a_store_that_fails_or_lies_costs_nothing_but_a_second_try(
     fragile: Fragile, mode: str
 ) -> None:
