@@ -328,13 +328,22 @@ class Batches:
         return document_id
 
     def many(
-        self, organizer: Organizer, count: int, picture: Callable[[int], bytes], threads: int = 4
+        self,
+        organizer: Organizer,
+        documents: int,
+        picture: Callable[[int], bytes],
+        *,
+        each: int = 1,
+        threads: int = 4,
     ) -> list[Enrolled]:
-        """Enrol *count* people with one document each, on threads."""
+        """Enrol people with *each* documents (7 at most) until there are so many, on threads."""
+
+        def one(first: int) -> Enrolled:
+            numbers = range(first, min(first + each, documents))
+            return self.enrol(organizer, pictures=[picture(number) for number in numbers])
+
         with ThreadPoolExecutor(threads) as pool:
-            return list(
-                pool.map(lambda at: self.enrol(organizer, pictures=[picture(at)]), range(count))
-            )
+            return list(pool.map(one, range(0, documents, each)))
 
     def releases(self, organizer: Organizer) -> list[Release]:
         """Return the event's releases, the earliest first."""
