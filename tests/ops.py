@@ -160,8 +160,8 @@ ANSWERS: dict[str, tuple[int, dict[str, str]]] = {
 class LyingStore:
     """A proxy before the object store that can be away, or lie about what it kept.
 
-    ``mode`` is pass, away (closes the connection), broken (500), full (its disk), or lie (confirms a
-    put that it never did, with another ETag).
+    ``mode`` is pass, away (closes the connection), broken (500), full (its disk), or lie (confirms
+    a put that it never did, with another ETag).
     """
 
     def __init__(self, endpoint: str) -> None:
