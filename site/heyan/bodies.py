@@ -6,6 +6,7 @@ be in memory at once is bounded over all requests of the process.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import threading
 import time
@@ -20,6 +21,9 @@ from werkzeug.wrappers import Response
 CHUNK = 64 * 1024
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 20.0
+# mallopt's name for the size from which a block is a mapping of its own.
+M_MMAP_THRESHOLD = -3
+GIVE_BACK_BYTES = 32 * 1024
 
 
 class MemoryRequest(Request):
@@ -33,10 +37,22 @@ class TooMuchInFlight(Exception):
     """Other uploads hold the memory; try again shortly."""
 
 
+def forget_large_blocks() -> None:
+    """Let every block that may hold a piece of a picture go back to the system when it is freed.
+
+    By default the C library keeps freed memory, contents and all, and a dump of the process
+    hours later would show the picture (C-16).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, GIVE_BACK_BYTES)
+
+
 class InFlight:
     """A bound on the sum of bytes that requests hold at once in this process."""
 
     def __init__(self, limit: int) -> None:
+        forget_large_blocks()
         self.limit = limit
         self.held = 0
         self._free = threading.Condition()

@@ -62,7 +62,7 @@ def _confine(memory_bytes: int) -> None:
     """Give up what decoding needs not. What the system refuses to take, the rest stands in for."""
     libc = ctypes.CDLL(None, use_errno=True)
     # Pictures lie in blocks that go back to the system, zeroed, as soon as they are done with.
-    libc.mallopt(M_MMAP_THRESHOLD, 128 * 1024)
+    libc.mallopt(M_MMAP_THRESHOLD, 32 * 1024)
     libc.mallopt(M_ARENA_MAX, 1)
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
