@@ -96,7 +96,7 @@ def draw(picture: Image.Image, lines: list[str]) -> None:
     """Draw *lines* all over *picture* (RGB), in place."""
     letters = max(SMALLEST_LETTERS, round(max(picture.size) / 58))
     colours, mask = tile(lines, letters)
-    width, height = mask.width + letters, round(mask.height * 0.9)
+    width, height = mask.width + 2 * letters, mask.height
     for row, top in enumerate(range(-height // 3, picture.height, height)):
         start = -width // 2 if row % 2 else -width // 8
         for left in range(start, picture.width, width):

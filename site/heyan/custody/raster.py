@@ -321,7 +321,7 @@ def sharpness(grey: Image.Image) -> int:
     from PIL import ImageFilter
 
     laplacian = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
-    side = min(192, *grey.size)
+    side = min(144, *grey.size)
     if side < 3:
         return 0
     found = []
