@@ -100,7 +100,7 @@ def chain_state(session: Session) -> ChainState:
         select(func.count(), func.min(AuditEntry.at)).where(
             # A trail of years is not counted through: a late worker shows in the last days too.
             AuditEntry.at > clock.now() - timedelta(days=2),
-            ~select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists()
+            ~select(AuditLink.seq).where(AuditLink.entry_id == AuditEntry.id).exists(),
         )
     ).one()
     seal = session.scalars(select(AuditSeal).order_by(AuditSeal.seq.desc()).limit(1)).first()
