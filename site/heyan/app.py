@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, request
 from flask_babel import Babel
 from sqlalchemy.orm import sessionmaker
 
-from heyan import cookies, db, errors, guard, heads, logs, shell, web
+from heyan import cookies, db, errors, guard, heads, logs, shell, statics, web
 from heyan.bodies import MemoryRequest
 from heyan.settings import Settings
 
@@ -44,7 +44,7 @@ def build(settings: Settings) -> Flask:
     app = Flask(
         "heyan",
         template_folder=str(ROOT / "templates"),
-        static_folder=str(ROOT / "static"),
+        static_folder=None,
         root_path=str(Path(__file__).parent),
     )
     app.request_class = MemoryRequest
@@ -61,7 +61,9 @@ def build(settings: Settings) -> Flask:
     )
     app.jinja_options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     engine = db.make_engine(settings.database_url)
-    app.extensions["heyan"] = web.Heyan(settings, sessionmaker(engine, expire_on_commit=False))
+    app.extensions["heyan"] = web.Heyan(
+        settings, sessionmaker(engine, expire_on_commit=False), statics.init(app, ROOT / "static")
+    )
     if settings.trusted_proxies:
         from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -93,6 +95,3 @@ def _locale() -> str:
         cookies.cookie_name(cookies.LANGUAGE, secure=web.settings().secure_cookies)
     )
     return "en" if chosen == "en" else "zh_CN"
-
-
-

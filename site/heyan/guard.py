@@ -200,10 +200,7 @@ def _leave(response: Response) -> Response:
     if secure:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
     if request.endpoint == "static":
-        known = "v" in request.args and response.status_code == 200
-        headers["Cache-Control"] = (
-            "public, max-age=31536000, immutable" if known else "public, max-age=300"
-        )
+        headers.setdefault("Cache-Control", "no-cache")
         return response
     needed = _requirement()
     open_page = needed is not None and needed.permission is None

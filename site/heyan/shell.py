@@ -38,7 +38,11 @@ def init(app: Flask) -> None:
     app.context_processor(_context)
     # As globals too: macros of a template that is imported without context need them.
     app.jinja_env.globals.update(
-        csrf_token=csrf.new_token, asset=web.asset, get_locale=get_locale, has_page=has_page
+        csrf_token=csrf.new_token,
+        asset=web.asset,
+        imports=web.imports,
+        get_locale=get_locale,
+        has_page=has_page,
     )
     app.add_template_filter(_datetime, "datetime")
     app.add_template_filter(_date, "date")

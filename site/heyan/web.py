@@ -5,9 +5,7 @@ Thin on purpose: nothing here knows a feature but accounts, whose sessions say w
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,18 +19,21 @@ if TYPE_CHECKING:
     from heyan.accounts.sessions import SignedIn
     from heyan.custody.objects import ObjectStore
     from heyan.settings import Settings
+    from heyan.statics import Statics
 
 
 class Heyan:
     """What the application holds for as long as it runs; ``app.extensions["heyan"]``."""
 
-    def __init__(self, settings: Settings, sessions: sessionmaker[Session]) -> None:
+    def __init__(
+        self, settings: Settings, sessions: sessionmaker[Session], statics: Statics
+    ) -> None:
         self.settings = settings
+        self.statics = statics
         self.sessions = sessions
         reader = sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
         self.readers: sessionmaker[Session] = sessionmaker(reader, expire_on_commit=False)
         self._objects: ObjectStore | None = None
-        self.assets: dict[str, str] = {}
 
     @property
     def objects(self) -> ObjectStore:
@@ -128,12 +129,13 @@ def safe_next(target: str | None, fallback: str) -> str:
 
 
 def asset(path: str) -> str:
-    """Return the URL of a static file with a digest of its content, cacheable for a year."""
-    known = heyan().assets
-    if path not in known or current_app.debug:
-        folder = Path(current_app.static_folder or "")
-        known[path] = hashlib.sha256((folder / path).read_bytes()).hexdigest()[:12]
-    return url_for("static", filename=path, v=known[path])
+    """Return the URL of a static file, with a version in it and cacheable for a year."""
+    return url_for("static", filename=heyan().statics.path(path))
+
+
+def imports(path: str) -> list[str]:
+    """Return the URLs of what a script imports, for the browser to fetch all at once."""
+    return [asset(each) for each in heyan().statics.imports(path)]
 
 
 def init_teardown(app: Flask) -> None:

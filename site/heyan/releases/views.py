@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import uuid
-from pathlib import Path
 from typing import Any
 
 import structlog
 from flask import (
     abort,
-    current_app,
     jsonify,
     make_response,
     redirect,
@@ -272,4 +270,4 @@ def destroyed(release_id: uuid.UUID) -> Response:
 @public
 def bundle() -> Response:
     """Publish the digests of the desk's scripts, to be compared with the signed release notes."""
-    return jsonify(desk_bundle_digest(Path(current_app.static_folder or "")))
+    return jsonify(desk_bundle_digest(web.heyan().statics.folder))
