@@ -170,7 +170,7 @@ def _stretched(secret: bytes, salt: bytes, kdf: Kdf) -> bytes:
         input=secret,
         capture_output=True,
         check=False,
-        env={},
+        env={name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
     )
     if done.returncode or len(done.stdout) != 32:
         raise KeyringError("the wrapping key could not be computed: is there memory for it?")
