@@ -51,7 +51,7 @@ _uuid_last = 0
 
 def uuid7() -> uuid.UUID:
     """Return a new UUIDv7 (RFC 9562 section 5.7), increasing within this process."""
-    global _uuid_last
+    global _uuid_last  # noqa: PLW0603 - one clock a process, so that ids only rise
     with _uuid_lock:
         stamp = max(time.time_ns() // 1_000_000, _uuid_last)
         _uuid_last = stamp
@@ -119,7 +119,7 @@ _contact_keys: ContactKeys | None = None
 
 def use_contact_keys(keys: ContactKeys) -> None:
     """Set the keys that `EncryptedText` and `blind_index` use in this process."""
-    global _contact_keys
+    global _contact_keys  # noqa: PLW0603 - column types have no other way to the keys
     _contact_keys = keys
 
 
@@ -154,10 +154,18 @@ class EncryptedText(TypeDecorator[str]):
         super().__init__()
         self.place = place
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+    def process_bind_param(
+        self,
+        value: str | None,
+        dialect: Dialect,  # noqa: ARG002 - SQLAlchemy's signature
+    ) -> bytes | None:
         return None if value is None else contact_keys().encrypt(value, self.place)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> str | None:
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002 - as above
+    ) -> str | None:
         return None if value is None else contact_keys().decrypt(bytes(value), self.place)
 
 

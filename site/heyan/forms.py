@@ -50,7 +50,7 @@ class PhoneField(StringField):
 
     e164: str = ""
 
-    def pre_validate(self, form: Any) -> None:
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms calls it so
         try:
             self.e164 = normalise_phone(self.data or "")
         except ValueError as error:
@@ -61,6 +61,4 @@ def strip(value: str | None) -> str | None:
     """Filter: trim blanks, and drop characters that no name or answer holds (controls, bidi)."""
     if value is None:
         return None
-    return "".join(
-        char for char in value if char.isprintable() and char not in "\u202a\u202b\u202c\u202d\u202e"
-    ).strip()
+    return "".join(char for char in value if char.isprintable()).strip()

@@ -167,9 +167,7 @@ class WebLimits:
     call_from_hour: int = limit(
         9, "hours", "nobody is called back before this hour in China", "CONTROLS L-39", low=0
     )
-    call_until_hour: int = limit(
-        20, "hours", "nor from this hour on", "CONTROLS L-39", high=24
-    )
+    call_until_hour: int = limit(20, "hours", "nor from this hour on", "CONTROLS L-39", high=24)
     sms_number_limits: tuple[str, ...] = setting(
         "SMS_NUMBER_LIMITS",
         "messages to one number",

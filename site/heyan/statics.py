@@ -85,7 +85,8 @@ class Statics:
             response.headers["Content-Encoding"] = "gzip"
         response.headers["Cache-Control"] = FOREVER if version == self.version else ASK_AGAIN
         response.set_etag(file.digest[:32] + ("-gz" if packed else ""))
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
 
 def init(app: Flask, folder: Path) -> Statics:

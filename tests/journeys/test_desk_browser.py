@@ -31,8 +31,15 @@ CSP = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' blob:; "
     "require-trusted-types-for 'script'"
 )
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def pae(kind: str, body: bytes) -> bytes:
@@ -62,35 +69,62 @@ class Release:
         self.identity = pyrage.x25519.Identity.generate()
         self.recipient = str(self.identity.to_public())
         self.recovery = pyrage.x25519.Identity.generate()
-        pictures = {"pictures/00001_A/front.jpg": b"\xff\xd8" + bytes(6_000_000),
-                    "pictures/00001_A/back.jpg": b"\xff\xd8picture"}
+        pictures = {
+            "pictures/00001_A/front.jpg": b"\xff\xd8" + bytes(6_000_000),
+            "pictures/00001_A/back.jpg": b"\xff\xd8picture",
+        }
         documents = [
-            {"document_id": f"d{at}", "path": path, "state": "included",
-             "jpeg_sha256": hashlib.sha256(data).hexdigest()}
+            {
+                "document_id": f"d{at}",
+                "path": path,
+                "state": "included",
+                "jpeg_sha256": hashlib.sha256(data).hexdigest(),
+            }
             for at, (path, data) in enumerate(pictures.items())
         ]
-        index = json.dumps({"format": "heyan-index/1", "release_id": "r1",
-                            "registrations": [{"documents": documents}]}).encode()
+        index = json.dumps(
+            {
+                "format": "heyan-index/1",
+                "release_id": "r1",
+                "registrations": [{"documents": documents}],
+            }
+        ).encode()
         detached = {"payloadType": INDEX, "signatures": signatures(self.root, INDEX, index)}
-        zipped = stored_zip({"README.txt": b"x", **pictures, "index.json": index,
-                             "index.json.sig": json.dumps(detached).encode()})
-        self.file = pyrage.encrypt(
-            zipped, [self.identity.to_public(), self.recovery.to_public()]
+        zipped = stored_zip(
+            {
+                "README.txt": b"x",
+                **pictures,
+                "index.json": index,
+                "index.json.sig": json.dumps(detached).encode(),
+            }
         )
+        self.file = pyrage.encrypt(zipped, [self.identity.to_public(), self.recovery.to_public()])
         self.index_sha256 = hashlib.sha256(index).hexdigest()
         self.manifest = self.envelope(self.root)
 
     def envelope(self, root: Ed25519PrivateKey) -> str:
         pieces = [self.file[at : at + SEGMENT] for at in range(0, len(self.file), SEGMENT)]
-        body = json.dumps({
-            "format": "heyan-release/1", "release_id": "r1", "recipient": self.recipient,
-            "recipients": [self.recipient, str(self.recovery.to_public())],
-            "index_sha256": self.index_sha256,
-            "file": {"bytes": len(self.file), "segment_bytes": SEGMENT,
-                     "segments": [hashlib.sha256(one).hexdigest() for one in pieces]},
-        }).encode()
-        return json.dumps({"payloadType": MANIFEST, "payload": base64.b64encode(body).decode(),
-                           "signatures": signatures(root, MANIFEST, body)})
+        body = json.dumps(
+            {
+                "format": "heyan-release/1",
+                "release_id": "r1",
+                "recipient": self.recipient,
+                "recipients": [self.recipient, str(self.recovery.to_public())],
+                "index_sha256": self.index_sha256,
+                "file": {
+                    "bytes": len(self.file),
+                    "segment_bytes": SEGMENT,
+                    "segments": [hashlib.sha256(one).hexdigest() for one in pieces],
+                },
+            }
+        ).encode()
+        return json.dumps(
+            {
+                "payloadType": MANIFEST,
+                "payload": base64.b64encode(body).decode(),
+                "signatures": signatures(root, MANIFEST, body),
+            }
+        )
 
 
 @pytest.fixture
@@ -135,8 +169,13 @@ def page(release: Release) -> Iterator[Page]:
 
 
 def opened(page: Page, release: Release, **other: str) -> dict[str, Any]:
-    values = {"root": release.root.public_key().public_bytes_raw().hex(), "releaseId": "r1",
-              "recipient": release.recipient, "identity": str(release.identity), **other}
+    values = {
+        "root": release.root.public_key().public_bytes_raw().hex(),
+        "releaseId": "r1",
+        "recipient": release.recipient,
+        "identity": str(release.identity),
+        **other,
+    }
     result: dict[str, Any] = page.evaluate(
         """async (wanted) => {
           const { openRelease } = await import("/static/js/organizer/release.js");
@@ -147,7 +186,9 @@ def opened(page: Page, release: Release, **other: str) -> dict[str, Any]:
             return { pictures: [...done.pictures.keys()], broken: [...done.broken.keys()],
                      sha256: done.manifestSha256 };
           } catch (error) { return { code: error.code ?? String(error), values: error.values }; }
-        }""", values)
+        }""",
+        values,
+    )
     return result
 
 
@@ -199,7 +240,8 @@ def test_an_identity_made_here_opens_only_with_its_passphrase(page: Page) -> Non
           const again = await it.openIdentity(bytes, phrase);
           const wrong = await it.openIdentity(bytes, "not it").catch((error) => error.code);
           return { ...made, phrase, again: again.recipient, wrong };
-        }""")
+        }"""
+    )
     assert made["again"] == made["recipient"]
     assert made["wrong"] == "passphrase_wrong"
     assert len(made["phrase"].split()) == 6
@@ -208,9 +250,7 @@ def test_an_identity_made_here_opens_only_with_its_passphrase(page: Page) -> Non
     assert b"AGE-SECRET-KEY-1" in plain
 
 
-def test_debian_age_opens_a_release_with_the_identity_made_here(
-    page: Page, tmp_path: Path
-) -> None:
+def test_debian_age_opens_a_release_with_the_identity_made_here(page: Page, tmp_path: Path) -> None:
     made = page.evaluate(
         """async () => (await import("/static/js/organizer/identity.js"))
              .makeIdentity("six plain words for a test")"""

@@ -12,9 +12,14 @@ from playwright.sync_api import sync_playwright
 from uploads_worker.offline_desk import render_offline_desk
 
 NAUGHTY = [
-    "</script><script>window.ran=1</script>", "<img src=x onerror=window.ran=1>",
-    "\u202egpj.exe", '=HYPERLINK("http://x")', "😀阿依古丽·买买提", "长" * 1365,
-    "<!--<script>", "]]>&lt;",
+    "</script><script>window.ran=1</script>",
+    "<img src=x onerror=window.ran=1>",
+    "\u202egpj.exe",
+    '=HYPERLINK("http://x")',
+    "😀阿依古丽·买买提",
+    "长" * 1365,
+    "<!--<script>",
+    "]]>&lt;",
 ]
 
 
@@ -22,10 +27,22 @@ def index() -> dict[str, Any]:
     return {
         "reasons": [{"code": "blurred", "text": NAUGHTY[0], "text_en": "Blurred"}],
         "registrations": [
-            {"name": name, "number": f"R{at}", "id_number": name, "birth_date": "2012-03-05",
-             "fields": [{"key": "k", "label": name, "value": name}],
-             "documents": [{"document_id": f"d{at}", "sha256": "ab" * 32, "state": "included",
-                            "kind_label": name, "path": f"pictures/{at}_A/front.jpg"}]}
+            {
+                "name": name,
+                "number": f"R{at}",
+                "id_number": name,
+                "birth_date": "2012-03-05",
+                "fields": [{"key": "k", "label": name, "value": name}],
+                "documents": [
+                    {
+                        "document_id": f"d{at}",
+                        "sha256": "ab" * 32,
+                        "state": "included",
+                        "kind_label": name,
+                        "path": f"pictures/{at}_A/front.jpg",
+                    }
+                ],
+            }
             for at, name in enumerate(NAUGHTY)
         ],
     }
@@ -70,6 +87,8 @@ def test_naughty_values_run_nothing_and_results_are_saved(tmp_path: Path) -> Non
     with (tmp_path / "results.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["document_id"], row["outcome"]) for row in rows] == [
-        ("d0", "accepted"), ("d1", "returned")]
+        ("d0", "accepted"),
+        ("d1", "returned"),
+    ]
     assert rows[1]["reason_code"] == "blurred"
     assert rows[1]["reason_text"] == "'=1+1"

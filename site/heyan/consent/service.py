@@ -168,9 +168,7 @@ def standing_of_all(
             ConsentRecord.registration_id.in_(list(registration_ids)),
             ConsentRecord.purpose.in_(list(purposes)),
         )
-        .options(
-            load_only(*place, ConsentRecord.granted, ConsentRecord.at, ConsentRecord.details)
-        )
+        .options(load_only(*place, ConsentRecord.granted, ConsentRecord.at, ConsentRecord.details))
         .ext(distinct_on(*place))
         .order_by(*place, ConsentRecord.at.desc(), ConsentRecord.id.desc())
     )

@@ -155,7 +155,7 @@ def _suffer(trial: str) -> None:
         with contextlib.closing(socket.create_connection(("127.0.0.1", 9), timeout=1)):
             pass
     elif trial == "file":
-        with open("/tmp/heyan-decoder-trial", "wb") as out:  # noqa: PTH123, S108 # must fail
+        with open("/tmp/heyan-decoder-trial", "wb") as out:  # noqa: PTH123, S108 # nosec B108 - must fail
             out.write(b"x")
 
 

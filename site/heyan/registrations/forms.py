@@ -146,7 +146,7 @@ def fault_in_words(refused: NumberRefused) -> str:
         Fault.FORMAT: _("证件号码的格式不对，请照证件填写字母和数字"),
         Fault.BIRTH_DATE: _("号码里的出生日期与学员资料中的不一致，请检查号码，或更正学员资料"),
     }
-    return words[refused.fault]
+    return str(words[refused.fault])
 
 
 class IdNumberForm(Form):

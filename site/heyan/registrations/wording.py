@@ -24,7 +24,7 @@ def event_title(event: Event) -> str:
 
 def kinds_in_words(event: Event) -> str:
     """Return the kinds of document that the event asks for, as one phrase."""
-    return _("、").join(str(label(spec.kind)) for spec in event.document_kinds)
+    return str(_("、")).join(str(label(spec.kind)) for spec in event.document_kinds)
 
 
 def identity_rows(event: Event) -> Rows:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from deploy.local import credentials
 from deploy.local.processes import start
 from deploy.local.seaweedfs import PORTS, SeaweedFS
