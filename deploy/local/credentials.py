@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -34,11 +35,19 @@ def remember(path: Path, make: Callable[[], Mapping[str, Any]]) -> dict[str, Any
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now."""
+    """Return a loopback port that nothing listens on now.
+
+    It lies below those that the system hands out to outgoing connections, so that none of them
+    takes it before it is listened on.
+    """
+    for _ in range(100):
+        port = 15_000 + secrets.randbelow(17_000)
+        if _usable(port):
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+        handed_out: int = probe.getsockname()[1]
+    return handed_out
 
 
 def _usable(port: int) -> bool:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deploy.local import bootstrap, credentials, processes, seaweedfs
-from deploy.local.postgres import STOP, Postgres
+from deploy.local.postgres import STOP, Postgres, PostgresError
 from deploy.local.processes import Program, Running
-from deploy.local.seaweedfs import SeaweedFS
+from deploy.local.seaweedfs import SeaweedError, SeaweedFS
 from deploy.local.variables import ROOT, Variables
 
 ORDER = ("web", "worker", "weed", "postgres")
@@ -28,6 +28,8 @@ FORGETFUL = {
     ":glibc.malloc.tcache_count=0",
     "MIMALLOC_PURGE_DELAY": "0",
 }
+# How the engines say that a port of theirs is taken.
+TAKEN = ("Port allocation failed", "could not bind", "address already in use")
 PORTS = ("postgres", *(f"weed.{name}" for name in seaweedfs.PORTS))
 
 
@@ -42,17 +44,35 @@ class Machine:
         self.reaped = processes.reap(
             self.home, {name: STOP if name == "postgres" else signal.SIGTERM for name in ORDER}
         )
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.running: dict[str, Running] = {}
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
         chosen = credentials.ports(self.home / "ports.json", PORTS)
         self.postgres = Postgres(self.home, chosen.pop("postgres"))
         self.objects = SeaweedFS(self.home, chosen)
-        self.base_url = f"http://127.0.0.1:{port}"
         self.variables = Variables(self.home, self.base_url, self.postgres, self.objects)
-        self.running: dict[str, Running] = {}
 
     # --- engines -----------------------------------------------------------------------------
 
     def start_engines(self) -> None:
-        """Start database and object store together and wait for both."""
+        """Start database and object store together and wait for both.
+
+        A port that another program took between the choice and the start is chosen anew, once.
+        """
+        try:
+            self._start_engines()
+        except (PostgresError, SeaweedError) as error:
+            if not any(sign in str(error) for sign in TAKEN):
+                raise
+            self.say("a port was taken meanwhile; starting again on others")
+            self.stop()
+            (self.home / "ports.json").unlink(missing_ok=True)
+            self._choose_ports()
+            self._start_engines()
+
+    def _start_engines(self) -> None:
         self.postgres.prepare()
         self.objects.prepare()
         self.launch(self.postgres.program())

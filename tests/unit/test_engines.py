@@ -314,3 +314,18 @@ def test_a_taken_port_moves(tmp_path: Any) -> None:
         moved = credentials.ports(tmp_path / "ports.json", ("a", "b"))
     assert moved["a"] != first["a"]
     assert moved["b"] == first["b"]
+
+
+def test_a_port_that_is_taken_before_the_start_is_chosen_anew(tmp_path: Any) -> None:
+    from deploy.local import credentials
+    from deploy.local.machine import Machine
+
+    machine = Machine(tmp_path, credentials.free_port(), say=lambda _line: None)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", machine.objects.ports["filer"]))
+        taken.listen()
+        try:
+            machine.start_engines()
+            assert machine.objects.ports["filer"] != taken.getsockname()[1]
+        finally:
+            machine.stop()
