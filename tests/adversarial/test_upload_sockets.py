@@ -139,6 +139,7 @@ def pour(connection: socket.socket, block: bytes, times: int) -> None:
 
 
 def test_too_large_is_answered_with_limit_and_size(site: Site, opened: Door) -> None:
+    """C-03, SECURITY 5."""
     with site.connect() as connection:
         connection.sendall(opened.head(f"Content-Length: {50 * MIB}"))
         pour(connection, bytes(MIB), 50)
@@ -149,6 +150,7 @@ def test_too_large_is_answered_with_limit_and_size(site: Site, opened: Door) -> 
 
 
 def test_a_chunked_flood_is_cut_and_memory_stays_flat(site: Site, opened: Door) -> None:
+    """C-03, SECURITY 5."""
     before = site.memory()
     chunk = b"100000\r\n" + bytes(MIB) + b"\r\n"
     start = opened.body(b"").partition(f"\r\n--{BOUNDARY}--".encode())[0]
@@ -164,6 +166,7 @@ def test_a_chunked_flood_is_cut_and_memory_stays_flat(site: Site, opened: Door) 
 
 
 def test_a_lying_length_changes_nothing(site: Site, opened: Door) -> None:
+    """C-03, SECURITY 5."""
     body = opened.body(picture())
     with site.connect() as connection:
         connection.sendall(opened.head(f"Content-Length: {len(body) - 5000}") + body)
@@ -177,6 +180,7 @@ def test_a_lying_length_changes_nothing(site: Site, opened: Door) -> None:
 
 
 def test_ten_thousand_parts_are_refused(site: Site, opened: Door) -> None:
+    """C-03, SECURITY 5."""
     part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n'.encode()
     body = part * 10_000 + f"--{BOUNDARY}--\r\n".encode()
     with site.connect() as connection:
@@ -186,6 +190,7 @@ def test_ten_thousand_parts_are_refused(site: Site, opened: Door) -> None:
 
 
 def test_endless_headers_are_cut(site: Site) -> None:
+    """C-03, SECURITY 5."""
     with site.connect() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
         try:

@@ -68,6 +68,7 @@ def refused(call: Callable[[], object]) -> bool:
 
 
 def test_the_web_can_only_create_in_sealed(web: Any, sealed: tuple[str, str]) -> None:
+    """C-70, SECURITY 16."""
     key, version = sealed
     where = {"Bucket": "sealed", "Key": key}
     bucket = {"Bucket": "sealed"}
@@ -112,6 +113,7 @@ def test_the_web_can_only_create_in_sealed(web: Any, sealed: tuple[str, str]) ->
 def test_a_batch_delete_by_the_web_deletes_nothing(
     web: Any, worker: Any, sealed: tuple[str, str]
 ) -> None:
+    """C-70, SECURITY 16."""
     key, version = sealed
     listed = [{"Key": key}, {"Key": key, "VersionId": version}]
     answer = web.delete_objects(Bucket="sealed", Delete={"Objects": listed})
@@ -128,6 +130,7 @@ def test_creating_twice_with_if_none_match_fails(web: Any, sealed: tuple[str, st
 def test_whatever_the_web_lays_on_top_the_first_version_survives(
     web: Any, worker: Any, sealed: tuple[str, str]
 ) -> None:
+    """C-70, SECURITY 16."""
     key, version = sealed
     web.put_object(Bucket="sealed", Key=key, Body=b"second")
     begun = web.create_multipart_upload(Bucket="sealed", Key=key)["UploadId"]
@@ -145,6 +148,7 @@ def test_whatever_the_web_lays_on_top_the_first_version_survives(
 def test_the_worker_can_destroy_every_version(
     web: Any, worker: Any, sealed: tuple[str, str]
 ) -> None:
+    """SECURITY 15."""
     key, _version = sealed
     web.put_object(Bucket="sealed", Key=key, Body=b"second")
     found = worker.list_object_versions(Bucket="sealed", Prefix=key)["Versions"]
@@ -219,6 +223,7 @@ def test_every_server_listens_on_loopback_alone(engines: Machine) -> None:
 
 @pytest.mark.parametrize("role", ["web", "worker"])
 def test_database_roles_can_make_nothing(engines: Machine, role: str) -> None:
+    """C-70."""
     with psycopg.connect(engines.postgres.url(role), autocommit=True) as connection:
         row = connection.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls"
@@ -246,6 +251,7 @@ def test_the_database_asks_for_a_password(engines: Machine) -> None:
 
 
 def test_secrets_are_their_owners_alone(engines: Machine) -> None:
+    """C-23."""
     found = [*(engines.home / "secrets").iterdir(), *(engines.home / "env").iterdir()]
     assert len(found) >= 6
     for path in [*found, engines.home / "seaweedfs" / "s3.json"]:

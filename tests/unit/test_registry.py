@@ -104,7 +104,7 @@ def test_an_encrypted_column_is_bound_to_its_own_place() -> None:
 
 
 def test_contact_values_are_never_kept_readable() -> None:
-    """DESIGN 3: L2 and above are encrypted, sealed, hashed under a key, or no text at all."""
+    """C-67: DESIGN 3: L2 and above are encrypted, sealed, hashed under a key, or no text at all."""
     readable = [
         f"{column.table.name}.{column.name}"
         for column, category in personal_columns(Base.metadata)

@@ -85,6 +85,7 @@ def test_a_complete_production_site_starts() -> None:
 
 
 def test_every_missing_variable_is_named_at_once() -> None:
+    """C-69, SECURITY 18."""
     faults = faults_of({"HEYAN_ENV": "production"})
     text = "\n".join(faults)
     for _item, declared in declarations(Settings):
@@ -131,16 +132,19 @@ def test_absence_and_danger_are_reported_together() -> None:
     ],
 )
 def test_production_refuses(name: str, value: str, said: str) -> None:
+    """C-69, SECURITY 18, H1."""
     assert any(fault.startswith(said) for fault in faults_of(production() | {name: value}))
 
 
 def test_one_secret_may_not_serve_two_ends() -> None:
+    """C-69, SECURITY 18."""
     environ = production()
     environ["PASSWORD_PEPPER"] = environ["SECRET_KEY"]
     assert "PASSWORD_PEPPER must differ from SECRET_KEY" in faults_of(environ)
 
 
 def test_an_own_object_store_is_allowed_by_name() -> None:
+    """H1."""
     environ = production() | {
         "S3_ENDPOINT": "https://s3.dc1.example.cn",
         "S3_ALLOWED_ENDPOINTS": "s3.dc1.example.cn",
@@ -175,6 +179,7 @@ def test_a_twice_used_contact_key_id_is_refused() -> None:
 
 
 def test_no_secret_stands_in_the_repr() -> None:
+    """C-67."""
     environ = production()
     shown = repr(Settings.from_env(environ))
     for _item, declared in declarations(Settings):
@@ -202,6 +207,7 @@ def test_sessions_end_as_the_table_of_numbers_says() -> None:
 
 
 def test_the_worker_refuses_to_start_unsafely_too() -> None:
+    """C-69, SECURITY 18."""
     environ = production() | {
         "WORKER_DATABASE_URL": "postgresql://w:p@db/heyan?sslmode=prefer",
         "KEYRING": "/srv/keyring",
@@ -215,6 +221,7 @@ def test_the_worker_refuses_to_start_unsafely_too() -> None:
 
 
 def test_web_and_worker_share_no_credential() -> None:
+    """C-70, SECURITY 16."""
     web = {d.name for _i, d in declarations(Settings) if d.secret}
     worker = {d.name for _i, d in declarations(WorkerSettings) if d.secret}
     assert web & worker == {"CONTACT_KEYS", "INDEX_KEY"}
@@ -240,7 +247,7 @@ def test_the_page_of_settings_says_what_the_declarations_say() -> None:
 def test_the_web_process_itself_names_what_is_wrong_and_does_not_start(
     environ: dict[str, str], said: str
 ) -> None:
-    """C-69, H1, I1: without a trace of the code, and without quoting a value."""
+    """SECURITY 18, C-69, H1, I1: without a trace of the code, and without quoting a value."""
     kept = {"PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-c", "import wsgi"],

@@ -37,7 +37,7 @@ def owing(site: Flask, someone: Someone, count: int) -> list[tuple[Browser, str]
 
 
 def test_guesses_at_once_do_not_slip_past_the_count(site: Flask) -> None:
-    """C-31: a try is charged before the password is looked at."""
+    """SECURITY 20, C-31: a try is charged before the password is looked at."""
     someone = registered(site)
     browsers = [Browser(site) for _ in range(24)]
     tokens = [browser.token("/account/login") for browser in browsers]
@@ -56,7 +56,7 @@ def test_guesses_at_once_do_not_slip_past_the_count(site: Flask) -> None:
 
 
 def test_one_code_opens_one_session(site: Flask, db_session: Session, clock: Clock) -> None:
-    """C-37: the same code from two browsers in the same moment."""
+    """SECURITY 24, C-37: the same code from two browsers in the same moment."""
     colleague = let_in(site, db_session)
     assert colleague.authenticator
     clock.move(timedelta(minutes=2))

@@ -40,7 +40,7 @@ def plain(answer: Any, login: str) -> tuple[int, str]:
 
 
 def test_five_failures_are_free_and_then_it_slows(site: Flask) -> None:
-    """CONTROLS 5: five free failures, then one second doubling."""
+    """SECURITY 20, C-31: CONTROLS 5: five free failures, then one second doubling."""
     someone = registered(site)
     assert wrong(site, someone.login, 7)[:6] == [422] * 6
     answer = Browser(site).sign_in(someone.login, LONG)
@@ -59,7 +59,7 @@ def test_the_delay_grows_to_a_quarter_of_an_hour(
 
 
 def test_throttles_are_shared_by_every_process(site: Flask, settings: Settings) -> None:
-    """C-31: a second instance of the application counts on."""
+    """SECURITY 20, C-31: a second instance of the application counts on."""
     from heyan import create_app
 
     other, someone = create_app(quick(settings)), registered(site)
@@ -70,7 +70,7 @@ def test_throttles_are_shared_by_every_process(site: Flask, settings: Settings) 
 
 
 def test_a_stranger_cannot_lock_a_known_device_out(site: Flask) -> None:
-    """C-31: the owner's own browser has a count of its own."""
+    """SECURITY 20, C-31: the owner's own browser has a count of its own."""
     someone = registered(site)
     someone.browser.post("/account/logout", page="/account/sessions")
     wrong(site, someone.login, 9)
@@ -89,7 +89,7 @@ def test_no_lock_lasts_for_good(site: Flask, clock: Clock) -> None:
 def test_a_hundred_in_a_row_turn_strange_browsers_away_only(
     site: Flask, db_session: Session, clock: Clock
 ) -> None:
-    """CONTROLS 5: 100 consecutive: off until the password is changed; known devices stay in."""
+    """SECURITY 20, CONTROLS 5: off until the password is changed; known devices stay in."""
     someone = registered(site)
     someone.browser.post("/account/logout", page="/account/sessions")
     account = find(db_session, Realm.PUBLIC, f"+86{someone.login}")
@@ -107,7 +107,7 @@ def test_a_hundred_in_a_row_turn_strange_browsers_away_only(
 
 
 def test_one_source_is_limited_over_all_accounts(site: Flask) -> None:
-    """CONTROLS 5: 20 a minute from one source."""
+    """SECURITY 20, C-31: CONTROLS 5: 20 a minute from one source."""
     browser = Browser(site)
     statuses = [browser.sign_in(some_phone(), WRONG).status_code for _ in range(21)]
     assert statuses[:20] == [422] * 20
@@ -118,7 +118,7 @@ def test_one_source_is_limited_over_all_accounts(site: Flask) -> None:
 
 
 def test_sign_in_answers_the_same_for_anyone(site: Flask) -> None:
-    """C-32: status and page, at the first failure and when it slows."""
+    """SECURITY 21, C-32: status and page, at the first failure and when it slows."""
     known, unknown = registered(site).login, some_phone()
     for _ in range(8):
         answers = {plain(Browser(site).sign_in(login, WRONG), login) for login in (known, unknown)}
@@ -126,7 +126,7 @@ def test_sign_in_answers_the_same_for_anyone(site: Flask) -> None:
 
 
 def test_registering_answers_the_same_for_anyone(site: Flask) -> None:
-    """C-32: the owner hears of it, the sender does not."""
+    """SECURITY 21, C-32: the owner hears of it, the sender does not."""
     known, unknown = registered(site).login, some_phone()
     answers = {plain(Browser(site).register(login, LONG), login) for login in (known, unknown)}
     assert len(answers) == 1
@@ -155,7 +155,7 @@ def test_a_disabled_account_answers_like_none(site: Flask, db_session: Session) 
 
 
 def test_known_and_unknown_take_the_same_time(site: Flask) -> None:
-    """C-32: medians of interleaved samples; the aim is ± 5 %, the guard allows a busy machine."""
+    """SECURITY 21, C-32: medians of interleaved samples; aim ± 5 %, guard for a busy machine."""
     known = [registered(site).login for _ in range(12)]
     times: dict[bool, list[float]] = {True: [], False: []}
     for login in known:
@@ -183,7 +183,7 @@ def test_known_and_unknown_take_the_same_time(site: Flask) -> None:
 
 @pytest.mark.parametrize("path", ["/account/login", "/account/register", "/account/activate"])
 def test_open_forms_refuse_a_missing_or_foreign_token(site: Flask, path: str) -> None:
-    """C-53: the sign-in form too; a token of another browser is none."""
+    """SECURITY 32, C-53: the sign-in form too; a token of another browser is none."""
     foreign = Browser(site).token(path)
     for token in (None, "", "1.2.3", foreign):
         browser = Browser(site)
@@ -196,7 +196,7 @@ def test_open_forms_refuse_a_missing_or_foreign_token(site: Flask, path: str) ->
 
 @pytest.mark.parametrize("fetch_site", ["cross-site", "same-site"])
 def test_another_sites_request_is_refused_with_a_right_token(site: Flask, fetch_site: str) -> None:
-    """C-53: Sec-Fetch-Site decides where a browser sends it."""
+    """SECURITY 32, C-53: Sec-Fetch-Site decides where a browser sends it."""
     someone = registered(site)
     token = someone.browser.token("/account/sessions")
     answer = someone.browser.client.post(
@@ -248,7 +248,7 @@ def test_a_token_of_another_person_is_refused(site: Flask) -> None:
     ],
 )
 def test_next_leads_nowhere_else(site: Flask, target: str) -> None:
-    """C-58: after signing in one stays on this site."""
+    """SECURITY 36, C-58: after signing in one stays on this site."""
     someone = registered(site)
     answer = Browser(site).sign_in(someone.login, LONG, next=target)
     assert answer.status_code == 303
@@ -262,14 +262,14 @@ def test_next_leads_nowhere_else(site: Flask, target: str) -> None:
     "host", ["evil.example", "localhost.evil.example", "localhost@evil.example"]
 )
 def test_a_forged_host_is_refused(site: Flask, host: str) -> None:
-    """C-58."""
+    """SECURITY 36, C-58."""
     answer = Browser(site).client.get("/account/login", headers={"Host": host})
     assert answer.status_code == 400
     assert "evil" not in answer.text
 
 
 def test_a_forged_host_leads_no_link_away(site: Flask) -> None:
-    """C-58: what a page and a redirect name is this site, by path."""
+    """SECURITY 36, C-58: what a page and a redirect name is this site, by path."""
     shown = Browser(site).client.get("/staff", headers={"Host": "127.0.0.1:99"})
     assert shown.location.startswith("/staff/login")
 
@@ -277,7 +277,7 @@ def test_a_forged_host_leads_no_link_away(site: Flask) -> None:
 def test_forwarded_heads_count_for_nothing_without_a_proxy(
     site: Flask, db_session: Session
 ) -> None:
-    """C-58: no other address, no other host, no other scheme."""
+    """SECURITY 36, C-58: no other address, no other host, no other scheme."""
     browser = Browser(site)
     headers = {
         "X-Forwarded-For": "203.0.113.9",
@@ -362,7 +362,7 @@ def test_signing_out_clears_the_browser(site: Flask, db_session: Session) -> Non
 
 @pytest.mark.parametrize("path", ["/account/sessions/x.css", "/staff/x.js", "/students/a.png"])
 def test_a_page_under_a_files_name_is_not_kept(site: Flask, path: str) -> None:
-    """C-57: no cache takes a private page for a picture."""
+    """SECURITY 36, C-57: no cache takes a private page for a picture."""
     answer = registered(site).browser.get(path)
     assert answer.status_code == 404
     assert "no-store" in answer.headers["Cache-Control"]

@@ -9,6 +9,7 @@ from tests.accounts import LONG, SHORT, Authenticator, Browser, let_in, register
 
 
 def test_an_account_is_opened_and_signed_in_with(browser: Browser) -> None:
+    """B3."""
     phone = some_phone()
     answer = browser.register(phone, LONG)
     assert answer.status_code == 200
@@ -19,6 +20,7 @@ def test_an_account_is_opened_and_signed_in_with(browser: Browser) -> None:
 
 
 def test_a_short_password_leads_to_an_authenticator_and_nowhere_else(browser: Browser) -> None:
+    """SECURITY 19."""
     phone = some_phone()
     browser.register(phone, SHORT)
     answer = browser.sign_in(phone, SHORT)
@@ -38,6 +40,7 @@ def test_a_colleague_is_let_in_by_invitation_and_code(site: Flask, db_session: S
 
 
 def test_signing_out_ends_the_session_and_clears_the_browser(site: Flask) -> None:
+    """C-43, C-57, SECURITY 22."""
     someone = registered(site)
     token = someone.browser.cookie("heyan_session")
     answer = someone.browser.post("/account/logout", page="/account/sessions")

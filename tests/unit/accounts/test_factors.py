@@ -41,7 +41,7 @@ def key(someone: Someone) -> Authenticator:
 
 
 def test_no_url_is_reached_with_the_password_alone(site: Flask, colleague: Someone) -> None:
-    """C-36: every staff address, and the own account's too."""
+    """SECURITY 24, C-36: every staff address, and the own account's too."""
     browser = again(colleague, site)
     reached = []
     for rule in site.url_map.iter_rules():
@@ -76,7 +76,7 @@ def test_the_back_button_leads_to_nothing(site: Flask, colleague: Someone) -> No
 
 
 def test_a_code_is_good_once(site: Flask, colleague: Someone, clock: Clock) -> None:
-    """C-37: replayed on another browser in the same half minute."""
+    """SECURITY 24, C-37: replayed on another browser in the same half minute."""
     clock.move(timedelta(minutes=2))
     code = key(colleague).code()
     assert again(colleague, site).post("/account/code", code=code).status_code == 303
@@ -140,7 +140,7 @@ def test_new_recovery_codes_kill_the_old(site: Flask, colleague: Someone) -> Non
 def test_a_new_browser_is_told(
     site: Flask, colleague: Someone, db_session: Session, clock: Clock
 ) -> None:
-    """C-39."""
+    """B5, C-39."""
     clock.move(timedelta(minutes=2))
     again(colleague, site).post("/account/code", code=key(colleague).code())
     told = db_session.scalars(

@@ -34,7 +34,7 @@ def refused(settings: Settings, password: str, realm: Realm, *context: str) -> R
 
 
 def test_the_offline_list_is_long_enough() -> None:
-    """C-29: at least a hundred thousand."""
+    """SECURITY 19, C-29: at least a hundred thousand."""
     assert blocklist.size() >= 100_000
 
 
@@ -42,7 +42,7 @@ def test_the_offline_list_is_long_enough() -> None:
     "password", ["password123", "qwertyuiop", "iloveyou1", "1q2w3e4r5t", "sunshine1", "P@ssw0rd"]
 )
 def test_a_common_password_is_refused(settings: Settings, password: str) -> None:
-    """C-29."""
+    """SECURITY 19, C-29."""
     assert refused(settings, password, Realm.PUBLIC) is not None
 
 
@@ -75,7 +75,7 @@ def test_words_about_site_and_person_are_refused(
     ],
 )
 def test_the_length_rules(settings: Settings, realm: Realm, length: int, fits: bool) -> None:
-    """C-27: 8 (students, second factor), 12 (staff, organizers), 128 at most."""
+    """SECURITY 19, C-27: 8 (students, second factor), 12 (staff, organizers), 128 at most."""
     password = ("vK3钥q。Zt 9é" * 20)[:length]
     assert (refused(settings, password, realm) is None) is fits
 
@@ -87,7 +87,7 @@ def test_no_kind_of_character_is_asked_for(settings: Settings) -> None:
 
 
 def test_exact_bytes_count(site: Flask) -> None:
-    """C-27: 128 characters, blanks at the ends, emoji; nothing is cut or folded."""
+    """SECURITY 19, C-27: 128 characters, blanks at the ends, emoji; nothing is cut or folded."""
     password = "  Ｆｕｌｌ 🙂 " + "é" * 114 + " x"
     assert len(password) <= 128
     browser, phone = Browser(site), some_phone()
@@ -119,7 +119,7 @@ def test_paste_and_managers_work(browser: Browser) -> None:
 
 
 def test_what_is_stored_is_argon2id_under_a_pepper(site: Flask, db_session: Session) -> None:
-    """C-30: the hash of the password alone does not match."""
+    """SECURITY 19, C-30: the hash of the password alone does not match."""
     someone = registered(site)
     account = find(db_session, Realm.PUBLIC, f"+86{someone.login}")
     assert account is not None
@@ -130,7 +130,7 @@ def test_what_is_stored_is_argon2id_under_a_pepper(site: Flask, db_session: Sess
 
 
 def test_production_numbers_are_the_controls_own(settings: Settings) -> None:
-    """CONTROLS 5: 64 MiB, 3 passes, at most 4 at once."""
+    """C-30, SECURITY 19: CONTROLS 5: 64 MiB, 3 passes, at most 4 at once."""
     assert (settings.argon2_memory_kib, settings.argon2_passes) == (65536, 3)
     assert settings.argon2_at_once <= 4
 
@@ -191,7 +191,7 @@ def test_an_assessed_operator_may_ask_staff_for_new_passwords(
 
 
 def test_a_short_password_does_not_stand_alone(site: Flask) -> None:
-    """Q16: 8 with a second factor, else 15."""
+    """SECURITY 19: Q16: 8 with a second factor, else 15."""
     someone = registered(site)
     answer = someone.browser.post("/account/password", password=LONG, new_password=SHORT)
     assert answer.status_code == 422

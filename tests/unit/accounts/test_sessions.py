@@ -37,7 +37,7 @@ def live(session: Session, token: str | None) -> bool:
 
 
 def test_a_token_is_256_bits_and_stored_as_its_hash(site: Flask, db_session: Session) -> None:
-    """C-41."""
+    """C-21, SECURITY 22, C-41."""
     someone = registered(site)
     token = someone.browser.cookie(HERE) or ""
     assert len(token) >= 43
@@ -47,7 +47,7 @@ def test_a_token_is_256_bits_and_stored_as_its_hash(site: Flask, db_session: Ses
 
 
 def test_a_planted_session_is_not_taken_over(site: Flask) -> None:
-    """C-41: fixation."""
+    """SECURITY 22, C-41: fixation."""
     someone = registered(site)
     victim = Browser(site)
     victim.client.set_cookie(HERE, "planted-by-somebody-else")
@@ -68,7 +68,7 @@ def test_an_attackers_own_session_ends_when_the_victim_signs_in_over_it(site: Fl
 
 
 def test_step_up_gives_a_new_token(site: Flask, db_session: Session, clock: Clock) -> None:
-    """C-41: the old one is dead at once."""
+    """C-45, SECURITY 22, C-41: the old one is dead at once."""
     colleague = let_in(site, db_session)
     assert colleague.authenticator
     before = colleague.browser.cookie(HERE)
@@ -97,7 +97,7 @@ def test_idle_and_absolute_ends(
     idle: int,
     absolute: int,
 ) -> None:
-    """C-42 and the numbers of CONTROLS 5, by the server's clock."""
+    """SECURITY 22, C-42 and the numbers of CONTROLS 5, by the server's clock."""
     someone = registered(site) if role is None else let_in(site, db_session, realm, (role,))
     clock.move(timedelta(minutes=idle) - timedelta(seconds=40))
     assert someone.browser.get("/account/sessions").status_code == 200
@@ -115,13 +115,13 @@ def test_idle_and_absolute_ends(
 
 
 def test_numbers_of_organizers_sessions(settings: Settings) -> None:
-    """CONTROLS 5: 30 min / 12 h; concurrent 5/3/2."""
+    """C-42: CONTROLS 5: 30 min / 12 h; concurrent 5/3/2."""
     assert settings.session_limits(Realm.ORGANIZER) == (timedelta(minutes=30), timedelta(hours=12))
     assert [settings.concurrent_sessions(realm) for realm in Realm] == [5, 3, 2]
 
 
 def test_the_sixth_session_ends_the_first(site: Flask) -> None:
-    """CONTROLS 5."""
+    """C-42: CONTROLS 5."""
     someone = registered(site)
     others = [Browser(site) for _ in range(5)]
     for browser in others:
@@ -148,7 +148,7 @@ def quick_settings(site: Flask) -> Settings:
 
 
 def test_sessions_are_listed_and_ended_one_by_one(site: Flask) -> None:
-    """B5, C-43."""
+    """SECURITY 22, B5, C-43."""
     someone = registered(site)
     other = Browser(site)
     other.sign_in(someone.login, LONG)
@@ -161,7 +161,7 @@ def test_sessions_are_listed_and_ended_one_by_one(site: Flask) -> None:
 
 
 def test_a_password_change_ends_every_other_session(site: Flask) -> None:
-    """C-43: and gives this one a new token."""
+    """SECURITY 22, C-43: and gives this one a new token."""
     someone = registered(site)
     other = Browser(site)
     other.sign_in(someone.login, LONG)
@@ -191,7 +191,7 @@ def test_cookies_over_tls_are_host_bound(settings: Settings) -> None:
 
 
 def test_a_session_cookie_is_lax_and_hidden_from_scripts(site: Flask) -> None:
-    """C-44: nothing personal inside."""
+    """SECURITY 23, C-44: nothing personal inside."""
     someone = registered(site)
     answer = Browser(site).sign_in(someone.login, LONG)
     cookies = {line.split("=")[0]: line for line in answer.headers.getlist("Set-Cookie")}

@@ -45,6 +45,7 @@ def test_an_object_is_created_once(web: ObjectStore, worker: ObjectStore) -> Non
 
 
 def test_the_web_can_neither_read_list_nor_delete_what_is_sealed(web: ObjectStore) -> None:
+    """C-70, SECURITY 16."""
     key = new_key()
     version = web.put_sealed(key, b"sealed")
     with pytest.raises(ObjectStoreForbidden):
@@ -70,6 +71,7 @@ def test_what_is_not_there_is_missing(worker: ObjectStore) -> None:
 
 
 def test_destroying_takes_every_version_and_may_run_twice(worker: ObjectStore) -> None:
+    """SECURITY 15, H2."""
     key = new_key()
     first = worker.put_sealed(key, b"first")
     # What an attacker with the web's keys could do: lay another version on top.
@@ -152,6 +154,7 @@ def test_an_upload_that_was_left_is_swept(worker: ObjectStore) -> None:
 
 
 def test_a_store_that_is_away_is_said_to_be_away_within_seconds() -> None:
+    """SECURITY 50, C-73."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -190,6 +193,7 @@ def answering(status: int, headers: dict[str, str]) -> Iterator[ObjectStore]:
 
 
 def test_a_store_that_lies_about_success_is_found_out() -> None:
+    """SECURITY 50, C-73."""
     wrong = hashlib.md5(b"something else").hexdigest()
     with answering(200, {"ETag": f'"{wrong}"'}) as store, pytest.raises(ObjectCorrupt):
         store.put_sealed(new_key(), b"what was sent")
@@ -201,6 +205,7 @@ def test_a_store_that_fails_is_unavailable() -> None:
 
 
 def test_keys_say_nothing_and_do_not_repeat() -> None:
+    """C-67, SECURITY 45, C-21."""
     keys = {new_key() for _ in range(1000)}
     assert len(keys) == 1000
     assert all(len(key) == 42 and key.startswith("d/") for key in keys)

@@ -19,6 +19,7 @@ def test_a_large_part_stays_in_memory() -> None:
 
 
 def test_what_is_held_at_once_is_bounded() -> None:
+    """SECURITY 5."""
     gate = InFlight(100)
     with (
         gate.hold(60, wait_seconds=0),

@@ -37,6 +37,7 @@ def close_replacing(world: World, event_id: object) -> None:
 
 
 def test_one_document_is_replaced_and_the_others_stay(person: Person, world: World) -> None:
+    """C2, C5."""
     registration = person.ready(world.event(kinds=(FRONT, CARD)).slug)
     for kind in (FRONT, CARD):
         assert person.upload(registration, picture(), kind.value).status_code == 303
@@ -64,6 +65,7 @@ def test_one_document_is_replaced_and_the_others_stay(person: Person, world: Wor
 def test_a_returned_document_can_be_replaced_before_the_deadline(
     person: Person, world: World
 ) -> None:
+    """C5."""
     registration, document = person.submitted(world.event().slug)
     decide(world, document, "returned")
     assert person.upload(registration, picture()).status_code == 303
@@ -74,6 +76,7 @@ def test_a_returned_document_can_be_replaced_before_the_deadline(
 
 
 def test_after_the_deadline_it_cannot(person: Person, world: World) -> None:
+    """C5."""
     event = world.event()
     registration, document = person.submitted(event.slug)
     decide(world, document, "returned")
@@ -88,6 +91,7 @@ def test_after_the_deadline_it_cannot(person: Person, world: World) -> None:
 def test_what_the_organizer_holds_or_has_accepted_is_not_replaced(
     person: Person, world: World, state: str
 ) -> None:
+    """C5."""
     registration, document = person.submitted(world.event().slug)
     decide(world, document, state)
     assert person.upload(registration, picture()).status_code == 409
@@ -95,6 +99,7 @@ def test_what_the_organizer_holds_or_has_accepted_is_not_replaced(
 
 
 def test_the_fourth_replacement_of_a_day_waits(person: Person, world: World) -> None:
+    """C-10."""
     registration = person.ready(world.event().slug)
     for _time in range(4):
         assert person.upload(registration, picture()).status_code == 303
@@ -123,6 +128,7 @@ def test_withdrawing_says_what_the_organizer_already_has(person: Person, world: 
 
 
 def test_the_custody_page_tells_what_was_received(person: Person, world: World) -> None:
+    """C3."""
     _registration, document = person.submitted(world.event().slug)
     page = words_of(person.get(f"/documents/{document}"))
     for words in ("身份证人像面", "最迟销毁", "SHA-256"):
@@ -131,6 +137,7 @@ def test_the_custody_page_tells_what_was_received(person: Person, world: World) 
 
 
 def test_looking_changes_nothing(person: Person, world: World) -> None:
+    """SECURITY 32."""
     registration, document = person.submitted(world.event().slug)
     before = world.rows(
         "SELECT count(*) AS n FROM custody_events WHERE document_id = :d", d=document

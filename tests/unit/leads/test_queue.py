@@ -81,7 +81,7 @@ def path(lead: uuid.UUID, verb: str = "") -> str:
 
 
 def test_the_queue_shows_masks_and_says_which_were_listed(world: World, clerk: Someone) -> None:
-    """S-019, S-092: no name and no number in lists; one audit entry names the ids shown."""
+    """B2, I4: S-019, S-092: no name and no number in lists; one audit entry names the ids shown."""
     lead, phone = waiting_lead(world)
     page = clerk.browser.get("/staff/leads?state=unassigned")
     while f"/staff/leads/{lead}" not in page.text:
@@ -101,7 +101,7 @@ def test_the_queue_shows_masks_and_says_which_were_listed(world: World, clerk: S
 
 
 def test_a_number_is_shown_once_for_a_reason_on_record(world: World, clerk: Someone) -> None:
-    """S-092, I4: each reveal is one audit entry with its reason; the next page is masked again."""
+    """C-64, S-092, I4: a reveal is one audit entry with its reason; the next page masks again."""
     lead, phone = waiting_lead(world)
     refused = clerk.browser.post(path(lead, "reveal"), page=path(lead), reason="curious")
     assert refused.status_code == 422

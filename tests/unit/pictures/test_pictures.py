@@ -42,6 +42,7 @@ def opened(made: Normalised) -> Image.Image:
 def test_every_orientation_comes_out_upright(
     pool: DecoderPool, form: str, orientation: int
 ) -> None:
+    """SECURITY 2."""
     made = take(pool, turned(form, orientation))
     assert corner_names(made.data) == UPRIGHT
     assert (made.width, made.height) == (1600, 1000)
@@ -73,6 +74,7 @@ def test_what_the_person_turned_is_turned_clockwise(pool: DecoderPool, degrees: 
     ],
 )
 def test_every_kind_of_pixel_becomes_plain_rgb(pool: DecoderPool, data: bytes) -> None:
+    """SECURITY 2."""
     made = take(pool, data)
     opened(made)
     assert corner_names(made.data) == UPRIGHT
@@ -81,6 +83,7 @@ def test_every_kind_of_pixel_becomes_plain_rgb(pool: DecoderPool, data: bytes) -
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1", "I;16"])
 def test_grey_of_any_depth_keeps_its_tones(pool: DecoderPool, mode: str) -> None:
+    """SECURITY 2."""
     ramp = Image.linear_gradient("L").resize((1600, 1600))
     image = (
         ramp.convert("I").point(lambda value: value * 257).convert("I;16")
@@ -94,6 +97,7 @@ def test_grey_of_any_depth_keeps_its_tones(pool: DecoderPool, mode: str) -> None
 
 
 def test_sixteen_bits_a_channel_become_eight(pool: DecoderPool) -> None:
+    """SECURITY 2."""
     import struct
     import zlib
 
@@ -108,12 +112,14 @@ def test_sixteen_bits_a_channel_become_eight(pool: DecoderPool) -> None:
 
 
 def test_transparent_places_become_white(pool: DecoderPool) -> None:
+    """SECURITY 2."""
     clear = Image.new("RGBA", (1600, 1000), (0, 0, 0, 0))
     for form in ("PNG", "WebP"):
         assert min(opened(take(pool, save(clear, form))).getpixel((800, 500))) > 250
 
 
 def test_other_colour_spaces_are_converted(pool: DecoderPool) -> None:
+    """SECURITY 2."""
     wide = _wide_gamut()
     image = Image.new("RGB", (1600, 1000), (200, 60, 60))
     for form in ("JPEG", "PNG", "WebP", "HEIC"):
@@ -143,7 +149,7 @@ def test_a_broken_profile_stops_nobody(pool: DecoderPool, profile: bytes) -> Non
 
 
 def test_one_visible_frame_and_no_hidden_one_survives(pool: DecoderPool) -> None:
-    """C-08."""
+    """SECURITY 2, C-08."""
     second = Image.effect_noise((1600, 1000), 90).convert("RGB")
     frames = {"save_all": True, "append_images": [second, second]}
     many = {
@@ -228,6 +234,7 @@ def test_any_name_can_be_drawn(pool: DecoderPool, name: str) -> None:
 
 
 def test_a_portrait_meets_its_exact_size_and_resolution(pool: DecoderPool) -> None:
+    """C2."""
     data = save(corners(1000, 1400), "JPEG")
     made = take(
         pool, data, width=295, height=413, dpi=300, min_side=413, min_bytes=15_000, max_bytes=40_000
@@ -241,6 +248,7 @@ def test_a_portrait_meets_its_exact_size_and_resolution(pool: DecoderPool) -> No
 
 
 def test_a_range_of_bytes_is_met_or_named(pool: DecoderPool) -> None:
+    """C2."""
     noise = save(Image.effect_noise((2000, 1500), 80).convert("RGB"), "JPEG", quality=95)
     for high in (1_500_000, 600_000, 400_000):
         assert len(take(pool, noise, max_bytes=high).data) <= high
@@ -266,7 +274,7 @@ def test_what_may_be_hard_to_read_is_said(pool: DecoderPool) -> None:
 
 
 def test_a_pdf_is_drawn_page_below_page(pool: DecoderPool) -> None:
-    """C-07."""
+    """SECURITY 2, C-07."""
     one = take(pool, pdf(1))
     assert (one.pages, max(one.width, one.height)) == (1, 2800)
     three = take(pool, pdf(3))
@@ -280,6 +288,7 @@ def test_a_pdf_is_drawn_page_below_page(pool: DecoderPool) -> None:
 
 
 def test_limits_hold_exactly(pool: DecoderPool) -> None:
+    """SECURITY 4."""
     limits = Limits(max_jpeg_pixels=1_600_000, max_side=2000, max_bytes=10**6, processes=1)
     spec = PictureSpec(limits=limits)
     assert normalise(save(corners(1600, 1000), "JPEG"), spec, None, pool=pool).width == 1600

@@ -64,6 +64,7 @@ def sound(pool: DecoderPool) -> Normalised:
 def test_a_dying_decoder_costs_one_upload_while_others_go_on(
     fragile: DecoderPool, trial: str, code: str
 ) -> None:
+    """C-05, SECURITY 8."""
     with ThreadPoolExecutor(5) as threads:
         dying = threads.submit(suffer, fragile, trial)
         others = [threads.submit(sound, fragile) for _one in range(4)]
@@ -81,6 +82,7 @@ def test_a_site_that_was_not_made_for_trials_takes_no_such_order(pool: DecoderPo
 
 @pytest.mark.parametrize("trial", ["file", "network"])
 def test_a_child_can_write_no_file(fragile: DecoderPool, trial: str) -> None:
+    """C-13."""
     request = {**_request("JPEG", PictureSpec(), MARK), "trial": trial}
     with pytest.raises(ImageRefused):
         fragile.run(request, SOUND)
@@ -104,6 +106,7 @@ def test_more_than_can_wait_are_told_so(fragile: DecoderPool) -> None:
 
 
 def test_children_know_nothing_of_the_webs_environment(pool: DecoderPool) -> None:
+    """SECURITY 8."""
     sound(pool)
     for pid in pool.pids():
         names = {
@@ -113,6 +116,7 @@ def test_children_know_nothing_of_the_webs_environment(pool: DecoderPool) -> Non
 
 
 def test_children_dump_no_core_and_hold_no_file_of_the_web(pool: DecoderPool) -> None:
+    """C-13, SECURITY 8."""
     sound(pool)
     for pid in pool.pids():
         limits = Path(f"/proc/{pid}/limits").read_text()

@@ -61,6 +61,7 @@ def test_each_fault_is_named_by_itself(raw: str, fault: Fault) -> None:
 
 
 def test_any_single_wrong_digit_is_found() -> None:
+    """C2."""
     for place in range(17):
         wrong = str((int(GOOD[place]) + 1) % 10)
         with pytest.raises(NumberRefused):
@@ -68,6 +69,7 @@ def test_any_single_wrong_digit_is_found() -> None:
 
 
 def test_the_number_must_carry_the_students_birth_date() -> None:
+    """C2."""
     assert check_number(GOOD, NumberKind.ID_CARD, date(2012, 3, 4), TODAY) == GOOD
     with pytest.raises(NumberRefused) as refused:
         check_number(GOOD, NumberKind.ID_CARD, date(2012, 3, 5), TODAY)

@@ -29,6 +29,7 @@ def young() -> str:
 
 
 def test_the_whole_way_ends_with_a_receipt_and_a_number(person: Person, world: World) -> None:
+    """C1."""
     event = world.event()
     registration, document = person.submitted(event.slug)
     receipt = person.get(f"/registrations/{registration}")
@@ -39,6 +40,7 @@ def test_the_whole_way_ends_with_a_receipt_and_a_number(person: Person, world: W
 
 
 def test_each_step_is_saved_and_the_next_open_one_is_shown(person: Person, world: World) -> None:
+    """C1."""
     registration = person.start(world.event().slug, person.student())
     assert person.answer(registration).headers["Location"].endswith("/consents")
     again = person.get(f"/registrations/{registration}")
@@ -52,6 +54,7 @@ def test_starting_twice_resumes_the_same_draft(person: Person, world: World) -> 
 
 
 def test_fields_the_event_does_not_ask_change_nothing(person: Person, world: World) -> None:
+    """C-48."""
     registration = person.start(world.event().slug, person.student())
     person.post(
         f"/registrations/{registration}/fields",
@@ -91,6 +94,7 @@ def test_a_choice_that_was_not_offered_is_refused(person: Person, world: World) 
 def test_neither_consent_is_ticked_beforehand_and_refusing_is_as_easy(
     person: Person, world: World
 ) -> None:
+    """A1, A7."""
     event = world.event()
     registration = person.start(event.slug, person.student())
     person.answer(registration)
@@ -109,6 +113,7 @@ def test_neither_consent_is_ticked_beforehand_and_refusing_is_as_easy(
 
 
 def test_each_consent_is_a_row_of_its_own_with_the_text_shown(person: Person, world: World) -> None:
+    """A2, A7."""
     registration = person.start(world.event().slug, person.student())
     person.answer(registration)
     person.agree(registration)
@@ -124,6 +129,7 @@ def test_each_consent_is_a_row_of_its_own_with_the_text_shown(person: Person, wo
 
 
 def test_the_number_is_sealed_and_only_its_tail_stays(person: Person, world: World) -> None:
+    """C2, SECURITY 10."""
     registration = person.ready(world.event().slug)
     (row,) = world.rows(
         "SELECT registrations::text AS all, id_number_sealed FROM registrations WHERE id = :r",
@@ -138,6 +144,7 @@ def test_the_number_is_sealed_and_only_its_tail_stays(person: Person, world: Wor
 
 
 def test_the_number_waits_for_the_consent(person: Person, world: World) -> None:
+    """A1, A7."""
     registration = person.start(world.event().slug, person.student())
     person.answer(registration)
     token = hidden_fields(person.get("/students/new").text)
@@ -158,6 +165,7 @@ def test_the_number_waits_for_the_consent(person: Person, world: World) -> None:
 def test_a_wrong_number_is_told_what_is_wrong_with_it(
     person: Person, world: World, number: str, words: str
 ) -> None:
+    """C2."""
     registration = person.start(world.event().slug, person.student())
     person.answer(registration)
     person.agree(registration)
@@ -169,6 +177,7 @@ def test_a_wrong_number_is_told_what_is_wrong_with_it(
 def test_a_number_is_not_sealed_to_a_key_the_root_did_not_sign(
     person: Person, world: World
 ) -> None:
+    """C-17, SECURITY 12."""
     event = world.event(with_key=False)
     world.vault_key(event.id, root=Ed25519PrivateKey.generate())
     registration = person.start(event.slug, person.student())
@@ -183,6 +192,7 @@ def test_a_number_is_not_sealed_to_a_key_the_root_did_not_sign(
 
 
 def test_under_fourteen_the_guardian_is_asked_first(person: Person, world: World) -> None:
+    """A7."""
     born = young()
     registration = person.start(world.event().slug, person.student(born=born))
     assert person.answer(registration).headers["Location"].endswith("/guardian")
@@ -207,6 +217,7 @@ def test_under_fourteen_the_guardian_is_asked_first(person: Person, world: World
 def test_on_the_fourteenth_birthday_the_students_own_consent_is_asked(
     person: Person, world: World
 ) -> None:
+    """A7."""
     registration = person.start(world.event().slug, person.student(born=young()))
     person.answer(registration)
     person.post(
@@ -227,6 +238,7 @@ def test_on_the_fourteenth_birthday_the_students_own_consent_is_asked(
 
 
 def test_a_renamed_organizer_is_asked_about_again(person: Person, world: World) -> None:
+    """A7."""
     event = world.event()
     registration = person.ready(event.slug)
     with world.owner.begin() as connection:
@@ -240,6 +252,7 @@ def test_a_renamed_organizer_is_asked_about_again(person: Person, world: World) 
 
 
 def test_outside_the_window_the_door_is_shut(person: Person, world: World) -> None:
+    """C1."""
     moment = clock.now()
     early = world.event(opens_at=moment + timedelta(days=1))
     late = world.event(opens_at=moment - timedelta(days=9), closes_at=moment - timedelta(days=1))
@@ -259,6 +272,7 @@ def test_unpublished_events_do_not_exist(person: Person, world: World) -> None:
 
 
 def test_the_window_is_asked_again_at_submission(person: Person, world: World) -> None:
+    """C1."""
     event = world.event()
     registration = person.ready(event.slug)
     person.upload(registration, picture())
@@ -275,6 +289,7 @@ def test_the_window_is_asked_again_at_submission(person: Person, world: World) -
 
 
 def test_submitting_twice_makes_one_number(person: Person, world: World) -> None:
+    """C1."""
     event = world.event()
     registration = person.ready(event.slug)
     person.upload(registration, picture())
@@ -309,6 +324,7 @@ def test_an_event_without_documents_asks_for_no_number(person: Person, world: Wo
 def test_another_accounts_registration_is_not_found(
     person: Person, world: World, path: str
 ) -> None:
+    """SECURITY 28, C-47."""
     registration = person.ready(world.event().slug)
     stranger = world.person()
     assert stranger.get(f"/registrations/{registration}{path}").status_code == 404
@@ -318,6 +334,7 @@ def test_another_accounts_registration_is_not_found(
 
 
 def test_another_accounts_student_cannot_be_registered(person: Person, world: World) -> None:
+    """SECURITY 28, C-47."""
     theirs = world.person().student()
     person.student()
     page = f"/registrations/new?event={world.event().slug}"
@@ -357,7 +374,7 @@ def _drafts(world: World, slug: str, count: int) -> list[tuple[uuid.UUID, uuid.U
 
 
 def test_the_last_seat_has_one_winner_and_the_others_wait_in_order(world: World) -> None:
-    """C-52: a hundred at once."""
+    """C1, C-52: a hundred at once."""
     event = world.event(kinds=(), with_key=False, capacity=1)
     drafts = _drafts(world, event.slug, 100)
 
@@ -377,6 +394,7 @@ def test_the_last_seat_has_one_winner_and_the_others_wait_in_order(world: World)
 
 
 def test_a_freed_seat_goes_to_the_first_who_waits_with_a_notice(world: World) -> None:
+    """C1."""
     event = world.event(kinds=(), with_key=False, capacity=1)
     people = _ready_people(world, event.slug, 3)
     for person, registration in people:
@@ -393,6 +411,7 @@ def test_a_freed_seat_goes_to_the_first_who_waits_with_a_notice(world: World) ->
 
 
 def test_parallel_withdrawals_free_each_seat_once(world: World) -> None:
+    """C-52."""
     event = world.event(kinds=(), with_key=False, capacity=3)
     people = _ready_people(world, event.slug, 6)
     for person, registration in people:
@@ -412,6 +431,7 @@ def test_parallel_withdrawals_free_each_seat_once(world: World) -> None:
 def test_withdrawing_takes_back_consents_and_orders_destruction(
     person: Person, world: World
 ) -> None:
+    """A2, H2."""
     registration, document = person.submitted(world.event().slug)
     person.post(f"/registrations/{registration}/withdraw")
     (row,) = world.rows(
@@ -442,6 +462,7 @@ def test_after_withdrawing_one_may_register_again(person: Person, world: World) 
 
 
 def test_every_act_is_in_the_audit(person: Person, world: World) -> None:
+    """I4, C-64."""
     registration, _document = person.submitted(world.event().slug)
     rows = world.rows(
         "SELECT action FROM audit_entries WHERE subject_id = :r ORDER BY at", r=registration
@@ -457,6 +478,7 @@ def test_every_act_is_in_the_audit(person: Person, world: World) -> None:
 
 
 def test_the_status_follows_the_documents(person: Person, world: World) -> None:
+    """C5."""
     event = world.event(kinds=(DocumentKind.ID_CARD_FRONT, DocumentKind.STUDENT_CARD))
     registration = person.ready(event.slug)
     for kind in ("id_card_front", "student_card"):

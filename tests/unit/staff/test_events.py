@@ -224,7 +224,7 @@ def test_extra_form_fields_change_nothing(world: World, operations: Colleague) -
 
 
 def test_every_act_is_written_down(world: World, operations: Colleague) -> None:
-    """I4."""
+    """C-64, I4."""
     address = draft(world, operations)
     operations.post(f"{address}/publish")
     operations.post(f"{address}/close")

@@ -139,7 +139,7 @@ def test_the_table_of_roles_is_read_from_the_code(world: World) -> None:
 
 
 def test_reading_the_trail_is_in_the_trail(world: World) -> None:
-    """I4: every reading is an entry, with what was asked for."""
+    """C-64, I4: every reading is an entry, with what was asked for."""
     auditor = colleague(world, Role.AUDITOR)
     assert auditor.get("/staff/audit?action=accounts.invite&outcome=done").status_code == 200
     (entry,) = world.rows(

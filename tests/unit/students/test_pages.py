@@ -11,6 +11,7 @@ from tests.enrolment import BORN, Person, World, hidden_fields, words_of
 
 
 def test_a_student_is_added_and_listed(person: Person) -> None:
+    """B3."""
     sent = person.post("/students/new", name="买买提•艾力", birth_date=BORN, relation="self")
     assert sent.status_code == 303
     assert "买买提·艾力" in words_of(person.get("/students"))
@@ -26,6 +27,7 @@ def test_a_wrong_form_keeps_what_was_typed_and_names_each_field(person: Person) 
 
 
 def test_adding_twice_binds_once(person: Person, world: World) -> None:
+    """B3."""
     for _again in range(2):
         person.post("/students/new", name="王小满", birth_date=BORN, relation="child")
     rows = world.rows("SELECT id FROM students WHERE account_id = :a", a=person.account_id)
@@ -51,6 +53,7 @@ def test_a_registered_student_cannot_be_unbound(person: Person, world: World) ->
 
 
 def test_another_accounts_student_is_not_found(person: Person, world: World) -> None:
+    """SECURITY 28, C-47."""
     student = person.student()
     stranger = world.person()
     assert stranger.get(f"/students/{student}/unbind").status_code == 404
@@ -58,6 +61,7 @@ def test_another_accounts_student_is_not_found(person: Person, world: World) -> 
 
 
 def test_names_of_students_are_not_readable_in_the_database(person: Person, world: World) -> None:
+    """C-67."""
     name = f"欧阳{chr(0x4E00 + uuid.uuid4().int % 5000)}读不到"
     student = person.student(name)
     (row,) = world.rows("SELECT students::text FROM students WHERE id = :i", i=student)
@@ -67,6 +71,7 @@ def test_names_of_students_are_not_readable_in_the_database(person: Person, worl
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example"])
 def test_next_leads_nowhere_else(person: Person, target: str) -> None:
+    """C-58, SECURITY 36."""
     sent = person.post(
         "/students/new", name="王小满", birth_date=BORN, relation="self", next=target
     )

@@ -112,7 +112,7 @@ def test_an_ended_event_gets_no_key(world: World, context: Context) -> None:
 def test_every_step_has_a_receipt_that_a_stranger_can_check(
     world: World, context: Context, tmp_path: Path
 ) -> None:
-    """C-26: verifies with the stand-alone tool and the root's public key; a bit flipped: named."""
+    """C3, C-26: the stand-alone tool verifies it by the root's public key; a flipped bit is named."""
     case = submit(world, context)
     assert receipts.sign_lately(context) >= 2
     assert receipts.sign_all(context) == 0
@@ -145,7 +145,7 @@ def test_every_step_has_a_receipt_that_a_stranger_can_check(
 
 
 def test_a_destroyed_document_is_gone_in_every_version(world: World, context: Context) -> None:
-    """SECURITY 15, H2: proven gone, then said."""
+    """C-24, SECURITY 15, H2: proven gone, then said."""
     case = submit(world, context)
     before = document_of(context, case.document_id)
     assert not destruction.destroy_document(context, case.document_id)  # not due yet
@@ -168,7 +168,7 @@ def test_a_destroyed_document_is_gone_in_every_version(world: World, context: Co
 def test_nothing_is_called_destroyed_that_may_still_be_there(
     world: World, context: Context, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """H2: never flagged falsely."""
+    """SECURITY 15, H2: never flagged falsely."""
     case = submit(world, context)
 
     def fails(_key: str) -> int:
@@ -244,7 +244,7 @@ def test_after_an_events_end_no_copy_of_anything_opens(
 def test_an_end_that_stops_half_way_is_finished_later(
     world: World, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """H2: ENDED only when everything is proven."""
+    """C-24, H2: ENDED only when everything is proven."""
     case = submit(world, context)
 
     def away(_key: str) -> int:

@@ -280,6 +280,7 @@ def test_postgresql_away_is_said_once(world: World, stack: Machine, tmp_path: Pa
 
 
 def test_an_id_that_nobody_knows_does_no_harm(world: World, context: Context) -> None:
+    """C-47."""
     for name in ("provision_vault_key",):
         job = put(world, name, event_id=str(uuid.uuid4()))
         running.run_once(context)
