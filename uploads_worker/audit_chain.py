@@ -4,6 +4,9 @@ An entry is linked when it can be seen, not in the order of its number: entries 
 that took long come later, so the chain never breaks and never waits. ``hash`` is SHA-256 of the
 previous hash and the entry in canonical JSON. A seal is the root's word for a head; it is kept in
 the database, and the newest one beside it in ``AUDIT_ANCHORS``, with an hourly file that stays.
+
+After the registry's three years entries go (`uploads_worker.audit_expiry`); what is left then
+begins behind a seal that is as old, and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.audit.models import AuditEntry, AuditLink, AuditSeal
 from heyan.audit.service import WORKER, record
+from heyan.classification import REGISTRY
 from heyan.custody import signing
 from heyan.db import transaction
 from uploads_worker import keyring_file
@@ -206,9 +210,13 @@ def _read_seal(envelope: str, keys: list[Ed25519PublicKey]) -> dict[str, Any] | 
     return None
 
 
-def _seals(context: Context, session: Session) -> tuple[dict[int, set[str]], Fault | None]:
-    """Return what the root vouched for (seq → hashes), from database and anchors."""
-    said: dict[int, set[str]] = {}
+# What the root vouched for: place → hashes, each with the latest time it was sealed.
+Said = dict[int, dict[str, str]]
+
+
+def _seals(context: Context, session: Session) -> tuple[Said, Fault | None]:
+    """Return what the root vouched for, from database and anchors."""
+    said: Said = {}
     keys = roots(context)
     sources: list[tuple[str, int, str]] = [
         ("the seal", seal.seq, seal.envelope)
@@ -221,7 +229,8 @@ def _seals(context: Context, session: Session) -> tuple[dict[int, set[str]], Fau
         payload = _read_seal(envelope, keys)
         if payload is None or (seq and payload["seq"] != seq):
             return said, Fault("seal", seq, None, f"{name} at {seq} was not signed by the root")
-        said.setdefault(payload["seq"], set()).add(payload["hash"])
+        times = said.setdefault(payload["seq"], {})
+        times[payload["hash"]] = max(payload["at"], times.get(payload["hash"], ""))
     return said, None
 
 
@@ -247,7 +256,8 @@ def verify(context: Context) -> tuple[int, Fault | None]:
     """Check entries, chain, seals and anchors; return how many links hold, and the first fault."""
     with context.sessions() as session:
         said, fault = _seals(context, session)
-        count, prev, last_id = 0, GENESIS, None
+        count, prev = beginning(session, said)
+        last_id = None
         for link, entry in walk(session):
             broken = _check_link(link, entry, count + 1, prev, said)
             if broken is not None:
@@ -259,12 +269,33 @@ def verify(context: Context) -> tuple[int, Fault | None]:
         return count, fault
 
 
+def expired_before() -> datetime:
+    """Return until when entries may be gone, as the registry says."""
+    return clock.now() - timedelta(days=REGISTRY["audit"].days or 0)
+
+
+def beginning(session: Session, said: Said) -> tuple[int, bytes]:
+    """Return the place before the first link and the hash it must follow.
+
+    Entries may be missing in front only up to a seal that is older than they are kept.
+    """
+    first = session.execute(
+        select(AuditLink.seq, AuditLink.prev).order_by(AuditLink.seq).limit(1)
+    ).first()
+    if first is None or first.seq == 1:
+        return 0, GENESIS
+    sealed = said.get(first.seq - 1, {}).get(bytes(first.prev).hex())
+    if sealed is None or datetime.fromisoformat(sealed) > expired_before():
+        return 0, GENESIS
+    return first.seq - 1, bytes(first.prev)
+
+
 def _check_link(
     link: AuditLink,
     entry: AuditEntry | None,
     expected: int,
     prev: bytes,
-    said: dict[int, set[str]],
+    said: Said,
 ) -> Fault | None:
     where = f"entry {link.entry_id} at place {link.seq}"
     if link.seq != expected:
@@ -276,7 +307,7 @@ def _check_link(
         return Fault("order", link.seq, link.entry_id, message)
     if link_hash(prev, entry) != bytes(link.hash):
         return Fault("changed", link.seq, link.entry_id, f"{where} was changed")
-    if said.get(link.seq, {link.hash.hex()}) != {link.hash.hex()}:
+    if said.get(link.seq, {link.hash.hex(): ""}).keys() != {link.hash.hex()}:
         message = f"{where} is not the one that was sealed there"
         return Fault("rewritten", link.seq, link.entry_id, message)
     return None
@@ -291,9 +322,12 @@ def export(context: Context, target: Path) -> int:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out, context.sessions() as session:
         seals = {one.seq: one.envelope for one in session.scalars(select(AuditSeal))}
-        head = {"format": "heyan-audit-export/1", "at": _text(clock.now())}
+        head: dict[str, Any] = {"format": "heyan-audit-export/1", "at": _text(clock.now())}
+        before, _prev = beginning(session, _seals(context, session)[0])
+        if before in seals:
+            head["after"] = seals[before]
         out.write(json.dumps(head) + "\n")
-        count = 0
+        count = before
         for link, entry in walk(session):
             line = {
                 "seq": link.seq,

@@ -26,14 +26,12 @@ from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
-from uploads_worker import destruction, endings, keyring_copies
+from uploads_worker import audit_expiry, destruction, endings, keyring_copies, retention
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
 
 BATCH = 200
-# CONTROLS section 5: security and network logs 6 to 12 months; the registry says 180 days.
-SECURITY_LOG = timedelta(days=180)
 SESSIONS = timedelta(days=30)
 NOTICES = timedelta(days=365)
 COUNTS = timedelta(days=2)
@@ -277,12 +275,20 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "release_orphans": _release_orphans,
     "leads": _rows(Lead, lambda: Lead.delete_after <= clock.now()),
     "sessions": _rows(LoginSession, lambda: LoginSession.last_seen_at < clock.now() - SESSIONS),
-    "sign_ins": _rows(SignIn, lambda: SignIn.at < clock.now() - SECURITY_LOG),
+    "sign_ins": _rows(SignIn, lambda: SignIn.at < clock.now() - retention.period("security_log")),
     "devices": _rows(TrustedDevice, lambda: TrustedDevice.expires_at < clock.now()),
     "invitations": _rows(Invitation, lambda: Invitation.expires_at < clock.now() - SESSIONS),
     "upload_counts": _rows(UploadCount, lambda: UploadCount.hour < clock.now() - COUNTS),
     "notices": _rows(Notice, lambda: Notice.at < clock.now() - NOTICES),
     "rate_limits": _limits,
+    "answers": retention.answers,
+    # First erased, then warned: a month lies between.
+    "unused_accounts": retention.close_unused,
+    "unused_warnings": retention.warn_unused,
+    "decisions": retention.decisions,
+    "custody": retention.custody,
+    "consents": retention.consents,
+    "audit": audit_expiry.expire,
     "keyring_copies": _copies,
     "parked_jobs": _parked,
 }

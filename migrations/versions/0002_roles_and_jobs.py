@@ -19,6 +19,8 @@ depends_on = None
 WRITE = "SELECT, INSERT, UPDATE"
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 APPEND = "SELECT, INSERT"
+# The worker deletes what proves something when the registry's three years are over.
+APPEND_UNTIL_OLD = "SELECT, INSERT, DELETE"
 
 WEB = {
     "account_roles": ALL,
@@ -60,15 +62,16 @@ WEB = {
 }
 WORKER = {
     "account_roles": "SELECT",
+    # By columns: `WORKER_COLUMNS`.
     "accounts": "",
-    "audit_chain": APPEND,
-    "audit_entries": APPEND,
-    "audit_seals": APPEND,
-    "consent_records": "SELECT",
-    "custody_events": APPEND,
-    "custody_receipts": APPEND,
+    "audit_chain": APPEND_UNTIL_OLD,
+    "audit_entries": APPEND_UNTIL_OLD,
+    "audit_seals": APPEND_UNTIL_OLD,
+    "consent_records": "SELECT, DELETE",
+    "custody_events": APPEND_UNTIL_OLD,
+    "custody_receipts": APPEND_UNTIL_OLD,
     "decision_drafts": "SELECT, DELETE",
-    "decisions": "SELECT",
+    "decisions": "SELECT, DELETE",
     "do_not_contact": "SELECT",
     "documents": "SELECT, UPDATE",
     "event_document_kinds": "SELECT",
@@ -83,21 +86,29 @@ WORKER = {
     "policy_versions": "SELECT",
     "rate_limits": "SELECT, DELETE",
     "recipients": "SELECT, UPDATE",
-    "recovery_codes": "",
+    "recovery_codes": "DELETE",
     "registration_answers": "SELECT, DELETE",
     "registrations": "SELECT, UPDATE",
     "release_items": ALL,
     "releases": WRITE,
     "sign_ins": "SELECT, DELETE",
-    "students": "SELECT",
+    "students": "SELECT, UPDATE",
     "tombstones": APPEND,
-    "totp_factors": "",
+    "totp_factors": "DELETE",
     "trusted_devices": "SELECT, DELETE",
     "upload_counts": "SELECT, DELETE",
     "vault_keys": WRITE,
 }
-# What the worker must know of an account: that it is live and whose it is.
-WORKER_ACCOUNT_COLUMNS = "id, realm, status, organization_id"
+# What the worker must know of an account: that it is live, whose it is, and when it was used. It
+# may empty one that nobody uses any more, and cannot read whose phone or password it was.
+WORKER_COLUMNS = {
+    "accounts": (
+        "SELECT (id, realm, status, organization_id, created_at, last_seen_at),"
+        " UPDATE (login, login_index, name, password_hash, status)"
+    ),
+    "recovery_codes": "SELECT (account_id)",
+    "totp_factors": "SELECT (account_id)",
+}
 
 
 def upgrade() -> None:
@@ -115,7 +126,8 @@ def upgrade() -> None:
             if rights:
                 op.execute(text(f"GRANT {rights} ON {table} TO {role}"))
         op.execute(text(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}"))
-    op.execute(text(f"GRANT SELECT ({WORKER_ACCOUNT_COLUMNS}) ON accounts TO heyan_worker"))
+    for table, rights in WORKER_COLUMNS.items():
+        op.execute(text(f"GRANT {rights} ON {table} TO heyan_worker"))
     op.execute("GRANT SELECT, INSERT ON procrastinate_jobs TO heyan_web")
     op.execute("GRANT SELECT, INSERT ON procrastinate_events TO heyan_web")
     op.execute(

@@ -29,7 +29,6 @@ class Ending(enum.Enum):
     """What happens when the period is over."""
 
     DELETE = "delete"
-    ANONYMISE = "anonymise"
     SHRED = "shred"
 
 
@@ -77,6 +76,19 @@ CATEGORIES: tuple[Category, ...] = (
         "CONTROLS 5",
     ),
     Category(
+        "lead.refusal",
+        Level.L2_CONTACT,
+        _l("不再联系的号码"),
+        _l("手机号用密钥算出的标记；看不出号码，只能用来比对"),
+        _l("您要求不再联系之后，不再给这个号码回电"),
+        _DUTY,
+        None,
+        _l("直到您要求恢复联系"),
+        Ending.DELETE,
+        _NOBODY,
+        "S-019",
+    ),
+    Category(
         "account.contact",
         Level.L2_CONTACT,
         _l("账号"),
@@ -84,7 +96,10 @@ CATEGORIES: tuple[Category, ...] = (
         _l("登录、保护账号安全、通知您办理进展"),
         _CONTRACT,
         None,
-        _l("账号存续期间；连续 24 个月未使用，通知后删除"),
+        _l(
+            "账号存续期间；学员和家长的账号连续 24 个月没有登录、也没有进行中的项目的，"
+            "提前 30 天在网站内通知，之后删除"
+        ),
         Ending.DELETE,
         _NOBODY,
         "PIPL 47",
@@ -116,6 +131,19 @@ CATEGORIES: tuple[Category, ...] = (
         "CSL 23; CONTROLS L-30",
     ),
     Category(
+        "audit",
+        Level.L2_CONTACT,
+        _l("操作记录"),
+        _l("操作的时间、种类、结果、操作人和对象的编号、IP 地址；不含姓名、电话和证件号码"),
+        _l("查明谁在什么时候对您的信息做了什么；发现事后改动"),
+        _DUTY,
+        1095,
+        _l("每条记录产生之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "PIPL 51, 56; 网络数据安全管理条例 12",
+    ),
+    Category(
         "student.profile",
         Level.L2_CONTACT,
         _l("学员资料"),
@@ -137,7 +165,7 @@ CATEGORIES: tuple[Category, ...] = (
         _CONTRACT,
         365,
         _l("项目结束之日"),
-        Ending.ANONYMISE,
+        Ending.DELETE,
         _ORGANIZER,
         "CONTROLS 5",
     ),
@@ -161,9 +189,9 @@ CATEGORIES: tuple[Category, ...] = (
         _l("号码的最后四位"),
         _l("让您认出自己填的是哪个号码"),
         _CONTRACT,
-        365,
-        _l("项目结束之日"),
-        Ending.ANONYMISE,
+        30,
+        _l("核验结果公布之日，最迟为项目结束之日；与号码本身同时删除"),
+        Ending.DELETE,
         _NOBODY,
         "CONTROLS 5",
     ),
@@ -188,7 +216,7 @@ CATEGORIES: tuple[Category, ...] = (
         _l("告诉您结果；处理申诉与争议"),
         _CONTRACT,
         1095,
-        _l("结果公布之日"),
+        _l("每条记录产生之日"),
         Ending.DELETE,
         _NOBODY,
         "民法典 188; 网络数据安全管理条例 12",
@@ -201,7 +229,7 @@ CATEGORIES: tuple[Category, ...] = (
         _l("证明处理得到了您的同意"),
         _DUTY,
         1095,
-        _l("关系终止之日"),
+        _l("关系终止之日：账号删除之日；没有账号的，回电登记删除之日"),
         Ending.DELETE,
         _NOBODY,
         "PIPL 69",
@@ -214,7 +242,7 @@ CATEGORIES: tuple[Category, ...] = (
         _l("不满十四周岁的学员由监护人同意"),
         _SEPARATE,
         1095,
-        _l("关系终止之日"),
+        _l("关系终止之日：账号删除之日"),
         Ending.DELETE,
         _NOBODY,
         "PIPL 31",
@@ -253,7 +281,6 @@ _LEVELS: dict[Level, Any] = {
 }
 _ENDINGS: dict[Ending, Any] = {
     Ending.DELETE: _l("删除"),
-    Ending.ANONYMISE: _l("匿名化，不再能认出您"),
     Ending.SHRED: _l("销毁密钥和密文，备份里的副本同时失效"),
 }
 

@@ -143,7 +143,7 @@ def check_index(root: Root, path: Path, signature: Path) -> str:
 
 def check_audit(root: Root, path: Path) -> str:
     """Check an export of the audit trail: every entry, the chain, every seal, and its end."""
-    seq, previous, sealed, ended = 0, "00" * 32, 0, None
+    seq, previous, sealed, ended, note = 0, "00" * 32, 0, None, ""
     for number, line in _lines(path):
         where = f"line {number}"
         if ended is not None:
@@ -151,7 +151,8 @@ def check_audit(root: Root, path: Path) -> str:
         try:
             one = _json(line)
             if number == 1:
-                _check_head(one)
+                seq, previous, note = _check_head(root, one)
+                sealed = seq
             elif "seal" in one:
                 sealed = _check_seal(root, one, seq, previous)
             elif "end" in one:
@@ -166,7 +167,7 @@ def check_audit(root: Root, path: Path) -> str:
         raise Wrong(f"the tail is cut after place {seq}")
     if sealed != seq:
         raise Wrong(f"the root did not seal the end: places after {sealed} are unproven")
-    return f"{seq} entries, sealed up to the last"
+    return f"{seq} entries, sealed up to the last{note}"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -175,9 +176,15 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\n")
 
 
-def _check_head(one: Any) -> None:
+def _check_head(root: Root, one: Any) -> tuple[int, str, str]:
+    """Return where the export begins: at the start, or behind a seal and what it stands for."""
     if not isinstance(one, dict) or one.get("format") != "heyan-audit-export/1":
         raise Wrong("this is no export of the audit trail")
+    if "after" not in one:
+        return 0, "00" * 32, ""
+    said = root.read(_json(one["after"]), "seal")
+    note = f"; the first {said['seq']} were sealed by {said['at']} and are not in this file"
+    return said["seq"], said["hash"], note
 
 
 def _check_seal(root: Root, one: dict[str, Any], seq: int, previous: str) -> int:

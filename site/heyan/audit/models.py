@@ -32,7 +32,7 @@ class AuditEntry(Base):
     outcome: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(Text)
     request_id: Mapped[str | None] = mapped_column(String(40))
-    source: Mapped[str | None] = personal("security_log", INET)
+    source: Mapped[str | None] = personal("audit", INET)
     details: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 

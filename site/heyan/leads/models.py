@@ -70,5 +70,5 @@ class DoNotContact(Base):
 
     __tablename__ = "do_not_contact"
 
-    phone_index: Mapped[bytes] = personal("lead.contact", LargeBinary, primary_key=True)
+    phone_index: Mapped[bytes] = personal("lead.refusal", LargeBinary, primary_key=True)
     at: Mapped[datetime]

@@ -6,6 +6,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from heyan.access import Realm
 from heyan.notifications.models import Notice
 
 _WORDS = {
@@ -17,6 +18,12 @@ _WORDS = {
     "document_handed_over": _l("材料已编入批次，加密交给主办单位，等对方取走并核验。"),
     "document_accepted": _l("一份材料核验通过。"),
     "document_returned": _l("一份材料被退回，请看原因，在期限前重新上传这一份。"),
+    "documents_due": _l("退回的材料还没有重新上传，补交期限快到了。"),
+    "draft_due": _l("有一份报名还没有提交，报名快要截止了。"),
+    "consent_due": _l(
+        "原来的同意不再适用（例如主办单位的名称或联系方式变了）。请重新阅读并决定；在您决定之前，"
+        "材料不会交给主办单位。"
+    ),
     "document_destroyed": _l("一份材料已经销毁，可以下载销毁凭证。"),
     "account_new_device": _l("有人在一台新设备上登录了您的账号。不是您本人的话，请马上修改密码。"),
     "account_register_attempt": _l(
@@ -30,14 +37,32 @@ _WORDS = {
     "account_factor_removed": _l("动态验证码已停用。"),
     "account_recovery_codes": _l("备用码已更换。"),
     "account_recovery_code_used": _l("用掉了一个备用码。"),
+    "account_unused": _l("账号接近 24 个月没有使用，原定 30 天后删除；您已经登录，账号照常保留。"),
     "account_wrong_codes": _l(
         "有人知道您的密码，但动态验证码输错了几次。不是您本人的话，请马上修改密码。"
     ),
 }
 
+# What an organizer's members read; ``number`` is a batch's or a registration's.
+_ORGANIZER_WORDS = {
+    "release_offered": _l("第 %(number)s 批已备好，可以打开核验。"),
+    "release_unconfirmed": _l(
+        "第 %(number)s 批已经等了 %(days)s 天，还没有确认收到。请打开核验，或下载后确认。"
+    ),
+    "release_held": _l(
+        "第 %(number)s 批的结果公布已满 %(days)s 天。请销毁您保存的全部副本，并在批次页面确认。"
+    ),
+    "registration_withdrawn": _l(
+        "报名号 %(number)s 撤回了同意。请停止核验，并销毁您手里这个人的全部材料。"
+    ),
+}
 
-def sentence_of(notice: Notice) -> str:
-    """Return what the notice says, in the page's language."""
+
+def sentence_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> str:
+    """Return what the notice says, in the page's language, to someone of *realm*."""
+    if realm is Realm.ORGANIZER and notice.kind in _ORGANIZER_WORDS:
+        facts = {"number": "", "days": "", **notice.params}
+        return str(_ORGANIZER_WORDS[notice.kind]) % facts
     known = _WORDS.get(notice.kind)
     if known is not None:
         return str(known)
@@ -46,10 +71,14 @@ def sentence_of(notice: Notice) -> str:
     return str(_("您的报名有新的进展。"))
 
 
-def link_of(notice: Notice) -> tuple[str, str]:
+def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     """Return where the notice leads, as (address, words)."""
-    if notice.kind.startswith("account_"):
+    if notice.kind.startswith("account_") or realm is Realm.STAFF:
         return url_for("accounts.sessions"), str(_("查看账号安全"))
+    if realm is Realm.ORGANIZER:
+        if release_id := notice.params.get("release_id"):
+            return url_for("releases.show", release_id=release_id), str(_("看这一批"))
+        return url_for("releases.index"), str(_("全部批次"))
     if document_id := notice.params.get("document_id"):
         return url_for("documents.show", document_id=document_id), str(_("看这份材料"))
     if registration_id := notice.params.get("registration_id"):

@@ -6,6 +6,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from heyan import clock, db
+from heyan import clock as clocks
+from heyan import db
 from heyan.audit.service import Actor, record
 from heyan.organizations.models import Organization
+from tests.conftest import Clock
 from tests.enrolment import World
 from tests.worker import audit_of, root_text, verify
-from uploads_worker import audit_chain
+from uploads_worker import audit_chain, audit_expiry
 from uploads_worker.context import Context
 
 FOREIGN_KEY = "fk_audit_chain_entry_id"
@@ -36,11 +39,14 @@ def trail(world: World, context: Context) -> Iterator[list[int]]:
     audit_chain.link_and_seal(context)
     tables = ("audit_entries", "audit_chain", "audit_seals")
     kept = {table: world.rows(f"SELECT * FROM {table}") for table in tables}
+    latest = context.settings.anchors / "latest.json"
+    anchored = latest.read_text()
     rows = world.rows("SELECT id FROM audit_entries WHERE subject_id = :m ORDER BY id", m=mark)
     assert audit_chain.verify(context)[1] is None
     with world.owner.begin() as connection:
         connection.execute(text(f"ALTER TABLE audit_chain DROP CONSTRAINT {FOREIGN_KEY}"))
     yield [row[0] for row in rows]
+    latest.write_text(anchored)
     with world.owner.begin() as connection:
         for table in reversed(tables):
             connection.execute(text(f"DELETE FROM {table}"))
@@ -80,7 +86,7 @@ def run(statement: str, **values: Any) -> Callable[[Connection], None]:
 
 
 def test_an_edited_entry_is_named(world: World, context: Context, trail: list[int]) -> None:
-    """C-65, SECURITY 46."""
+    """I4, C-65, SECURITY 46."""
     tamper(world, run("UPDATE audit_entries SET outcome = 'x' WHERE id = :e", e=trail[2]))
     count, fault = audit_chain.verify(context)
     assert fault is not None
@@ -89,7 +95,7 @@ def test_an_edited_entry_is_named(world: World, context: Context, trail: list[in
 
 
 def test_a_deleted_entry_is_named(world: World, context: Context, trail: list[int]) -> None:
-    """C-65."""
+    """SECURITY 46, C-65."""
     tamper(world, run("DELETE FROM audit_entries WHERE id = :e", e=trail[1]))
     fault = audit_chain.verify(context)[1]
     assert fault is not None
@@ -122,7 +128,7 @@ def test_a_closed_gap_is_found_too(world: World, context: Context, trail: list[i
 def test_two_entries_that_changed_places_are_found(
     world: World, context: Context, trail: list[int]
 ) -> None:
-    """C-65: reordered."""
+    """SECURITY 46, C-65: reordered."""
     first, second = seq_of(world, trail[1]), seq_of(world, trail[2])
     move = "UPDATE audit_chain SET seq = :to WHERE seq = :since"
     tamper(world, run(move, to=-1, since=first))
@@ -134,7 +140,7 @@ def test_two_entries_that_changed_places_are_found(
 
 
 def test_a_cut_tail_is_found_by_the_seal(world: World, context: Context, trail: list[int]) -> None:
-    """C-65: the last entries gone, with their links."""
+    """SECURITY 46, C-65: the last entries gone, with their links."""
     tamper(world, run("DELETE FROM audit_chain WHERE entry_id >= :e", e=trail[3]))
     tamper(world, run("DELETE FROM audit_entries WHERE id >= :e", e=trail[3]))
     fault = audit_chain.verify(context)[1]
@@ -207,6 +213,53 @@ def test_a_cut_chain_is_noticed_by_the_next_run(
     for path in context.settings.anchors.glob("behind-*.json"):
         path.unlink()
     latest.write_text(kept)
+
+
+def test_entries_go_after_three_years_and_the_rest_still_verifies(
+    world: World, context: Context, trail: list[int], clock: Clock, tmp_path: Path
+) -> None:
+    """PIPL 19, C-65: the trail may begin behind a seal that is three years old, nowhere else."""
+    tables = "SELECT (SELECT count(*) FROM audit_entries), (SELECT count(*) FROM audit_chain)"
+    before = world.rows(tables)[0][0]
+    clock.move(timedelta(days=1094))
+    assert audit_expiry.expire(context) == 0
+    with world.session() as session, db.transaction(session):
+        record(session, Actor("staff"), "tests.later", "test")
+    audit_chain.link_and_seal(context)
+    clock.move(timedelta(days=2))
+    gone = audit_expiry.expire(context)
+    assert gone >= before - 1
+    assert audit_expiry.expire(context) == 0
+    audit_chain.link_and_seal(context)
+    count, fault = audit_chain.verify(context)
+    assert fault is None
+    assert count == gone + world.rows(tables)[0][1]
+    whole = tmp_path / "audit.jsonl"
+    assert audit_chain.export(context, whole) == count
+    code, said = verify("--root", root_text(context), "audit", whole)
+    assert code == 0, said
+    assert f"the first {gone} were sealed" in said
+    lines = whole.read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "cut").write_text("".join([lines[0], *lines[2:]]), "utf-8")
+    assert verify("--root", root_text(context), "audit", tmp_path / "cut")[0] == 1
+
+
+def test_a_front_cut_too_early_is_found(world: World, context: Context, trail: list[int]) -> None:
+    """C-65: even exactly at a seal that the root signed."""
+    place = world.rows("SELECT max(seq) FROM audit_seals")[0][0]
+    with world.session() as session, db.transaction(session):
+        record(session, Actor("staff"), "tests.next", "test")
+    audit_chain.link_and_seal(context)
+    tamper(world, run("DELETE FROM audit_chain WHERE seq <= :s", s=place))
+    fault = audit_chain.verify(context)[1]
+    assert fault is not None
+    assert (fault.kind, fault.seq) == ("gap", 1)
+    # Nor by telling the worker that the seal is old: the date that counts is signed.
+    tamper(
+        world,
+        run("UPDATE audit_seals SET at = at - interval '9 years' WHERE seq = :s", s=place),
+    )
+    assert audit_chain.verify(context)[1] == fault
 
 
 def test_concurrent_writers_never_break_the_chain(world: World, context: Context) -> None:
@@ -291,7 +344,7 @@ def test_a_failing_audit_fails_the_act(world: World) -> None:
                 name=uuid.uuid4().hex,
                 contact="x",
                 processing_role="joint",
-                created_at=clock.now(),
+                created_at=clocks.now(),
             )
         )
         record(session, Actor("staff"), "x" * 100, "organization")

@@ -1,0 +1,206 @@
+"""What the registry promises of periods is done when the time comes (S-011, C-24, PIPL 19, 47)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from heyan import clock as clocks
+from heyan.classification import CATEGORIES, REGISTRY
+from tests.conftest import Clock
+from tests.enrolment import World
+from tests.worker import Case, audit_of, submit
+from uploads_worker import endings, retention, sweep
+from uploads_worker.context import Context
+
+# What deletes each category at the end of its period; with none it ends with something else.
+ENDS = {
+    "lead.contact": "leads",
+    "lead.refusal": None,
+    "account.contact": "unused_accounts",
+    "account.credentials": "unused_accounts",
+    "security_log": "sign_ins",
+    "audit": "audit",
+    "student.profile": "unused_accounts",
+    "registration.answers": "answers",
+    "identity.number": "id_numbers",
+    "identity.number_tail": "id_numbers",
+    "identity.document": "documents",
+    "decision": "decisions",
+    "consent": "consents",
+    "consent.guardian": "consents",
+}
+
+
+def test_every_category_has_something_that_ends_it() -> None:
+    """A promise without a deed fails the build."""
+    assert set(ENDS) == {category.key for category in CATEGORIES}
+    assert {name for name in ENDS.values() if name} <= set(sweep.BROOMS)
+
+
+def column(world: World, query: str, **values: Any) -> list[Any]:
+    return [row[0] for row in world.rows(query, **values)]
+
+
+def account_of(world: World, case: Case) -> uuid.UUID:
+    found: uuid.UUID = column(
+        world, "SELECT account_id FROM registrations WHERE id = :r", r=case.registration_id
+    )[0]
+    return found
+
+
+def aged(world: World, account_id: uuid.UUID, days: int) -> None:
+    """Let the account have been used last *days* ago."""
+    with world.owner.begin() as connection:
+        connection.execute(
+            text("UPDATE accounts SET last_seen_at = :at WHERE id = :a"),
+            {"at": clocks.now() - timedelta(days=days), "a": account_id},
+        )
+
+
+ANSWERS = "SELECT count(*) FROM registration_answers WHERE registration_id = :r"
+STATUS = "SELECT status FROM accounts WHERE id = :a"
+WARNINGS = "SELECT count(*) FROM notices WHERE account_id = :a AND kind = 'account_unused'"
+
+
+def test_answers_go_a_year_after_the_event(world: World, context: Context, clock: Clock) -> None:
+    case = submit(world, context)
+    ends = column(world, "SELECT ends_at FROM events WHERE id = :e", e=case.event_id)[0]
+    clock.move(ends - clocks.now() + timedelta(days=364))
+    retention.answers(context)
+    assert column(world, ANSWERS, r=case.registration_id)[0] > 0
+    clock.move(timedelta(days=2))
+    assert retention.answers(context) > 0
+    assert column(world, ANSWERS, r=case.registration_id) == [0]
+
+
+def test_an_unused_account_is_warned_then_erased(
+    world: World, context: Context, clock: Clock
+) -> None:
+    """24 months without signing in; a month passes between the notice and the end."""
+    case = submit(world, context)
+    account = account_of(world, case)
+    endings.end_event(context, case.event_id)
+    aged(world, account, 699)
+    sweep.BROOMS["unused_warnings"](context)
+    assert column(world, WARNINGS, a=account) == [0]
+    aged(world, account, 2000)
+    # However long the worker was away, nobody is erased without the notice and its month.
+    for _again in range(2):
+        sweep.BROOMS["unused_accounts"](context)
+        sweep.BROOMS["unused_warnings"](context)
+    assert column(world, WARNINGS, a=account) == [1]
+    clock.move(timedelta(days=29))
+    sweep.BROOMS["unused_accounts"](context)
+    assert column(world, STATUS, a=account) == ["active"]
+    clock.move(timedelta(days=2))
+    assert sweep.BROOMS["unused_accounts"](context) >= 1
+    row = world.rows(
+        "SELECT status, name, password_hash, login_index = uuid_send(id) FROM accounts"
+        " WHERE id = :a",
+        a=account,
+    )[0]
+    assert tuple(row) == ("closed", None, None, True)
+    for table in ("totp_factors", "recovery_codes", "login_sessions", "sign_ins", "notices"):
+        assert column(world, f"SELECT count(*) FROM {table} WHERE account_id = :a", a=account) == [
+            0
+        ]
+    assert column(world, ANSWERS, r=case.registration_id) == [0]
+    with context.sessions() as session:
+        from heyan.students.models import Student
+
+        students = session.query(Student).filter_by(account_id=account).all()
+        assert [(one.name, one.birth_date, one.unbound_at is None) for one in students] == [
+            ("", "", False)
+        ]
+    assert len(audit_of(world, "accounts.erase", account)) == 1
+    # The consents stay as proof for three years more.
+    kept = "SELECT count(*) FROM consent_records WHERE account_id = :a"
+    clock.move(timedelta(days=1094))
+    retention.consents(context)
+    assert column(world, kept, a=account)[0] > 0
+    clock.move(timedelta(days=2))
+    assert retention.consents(context) > 0
+    assert column(world, kept, a=account) == [0]
+
+
+def test_whoever_comes_back_or_still_takes_part_keeps_the_account(
+    world: World, context: Context, clock: Clock
+) -> None:
+    back, busy = world.person().account_id, account_of(world, submit(world, context))
+    for account in (back, busy):
+        aged(world, account, 720)
+    retention.warn_unused(context)
+    assert column(world, WARNINGS, a=back) == [1]
+    assert column(world, WARNINGS, a=busy) == [0]
+    aged(world, back, 0)
+    clock.move(timedelta(days=40))
+    retention.close_unused(context)
+    assert [column(world, STATUS, a=one) for one in (back, busy)] == [["active"], ["active"]]
+    # A notice of long ago does not count for the next time.
+    clock.move(timedelta(days=760))
+    retention.close_unused(context)
+    assert column(world, STATUS, a=back) == ["active"]
+
+
+def test_decisions_and_custody_go_after_three_years(
+    world: World, context: Context, clock: Clock
+) -> None:
+    case = submit(world, context)
+    steps = "SELECT count(*) FROM custody_events WHERE document_id = :d"
+    old = {"at": clocks.now() - timedelta(days=1100), "d": case.document_id}
+    with world.owner.begin() as connection:
+        connection.execute(text("UPDATE custody_events SET at = :at WHERE document_id = :d"), old)
+    retention.custody(context)
+    assert column(world, steps, d=case.document_id)[0] > 0, "a live document keeps its custody"
+    endings.end_event(context, case.event_id)
+    retention.custody(context)
+    left = "SELECT step FROM custody_events WHERE document_id = :d"
+    assert column(world, left, d=case.document_id) == ["destroyed"]
+    clock.move(timedelta(days=1096))
+    retention.custody(context)
+    assert column(world, steps, d=case.document_id) == [0]
+
+
+def test_the_periods_are_the_registrys() -> None:
+    for key in ("registration.answers", "decision", "consent", "security_log", "lead.contact"):
+        assert retention.period(key).days == REGISTRY[key].days
+    with pytest.raises(ValueError, match="account"):
+        retention.period("account.contact")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT login FROM accounts",
+        "SELECT password_hash FROM accounts",
+        "SELECT secret FROM totp_factors",
+        "SELECT code_hash FROM recovery_codes",
+        "UPDATE accounts SET realm = realm",
+        "DELETE FROM accounts",
+        "UPDATE consent_records SET granted = true",
+        "UPDATE decisions SET document_id = document_id",
+        "UPDATE custody_events SET at = at",
+    ],
+)
+def test_the_worker_may_empty_an_account_and_not_read_it(context: Context, statement: str) -> None:
+    """C-70: the new rights are no wider than their use."""
+    with context.sessions() as session, pytest.raises(ProgrammingError):
+        session.execute(text(statement))
+
+
+def test_what_the_sweep_found_is_in_the_audit_trail(world: World, context: Context) -> None:
+    sweep.sweep(context)
+    with world.owner.begin() as connection:
+        rows = connection.execute(
+            text("SELECT details FROM audit_entries WHERE action = 'sweep.run' ORDER BY id DESC")
+        )
+        details = rows.scalars().first()
+    found = json.loads(details) if isinstance(details, str) else details
+    assert found is None or found["failed"] == []

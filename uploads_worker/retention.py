@@ -1,0 +1,279 @@
+"""The long ends of the registry: answers, unused accounts, decisions, consents (C-24, S-011).
+
+Each broom does what `heyan.classification` promises of its category, and no more; a test moves the
+clock past every period. The worker reads no contact data here: rows are found by times and ids.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.access import Realm
+from heyan.accounts.models import (
+    Account,
+    AccountStatus,
+    Invitation,
+    LoginSession,
+    RecoveryCode,
+    SignIn,
+    TotpFactor,
+    TrustedDevice,
+)
+from heyan.audit.service import WORKER, record
+from heyan.classification import REGISTRY
+from heyan.consent.models import ConsentRecord
+from heyan.db import transaction
+from heyan.decisions.models import Decision, DecisionDraft
+from heyan.documents.models import CustodyEvent, CustodyReceipt, Document, Tombstone
+from heyan.events.models import Event, EventStatus
+from heyan.leads.models import Lead
+from heyan.notifications.models import Notice
+from heyan.notifications.service import notify
+from heyan.registrations.models import Registration, RegistrationAnswer
+from heyan.students.models import Relation, Student
+from uploads_worker.context import Context
+
+BATCH = 200
+# The registry: an account that nobody used for 24 months, 30 days after the notice.
+UNUSED = timedelta(days=730)
+WARNED = timedelta(days=30)
+UNUSED_NOTICE = "account_unused"
+
+
+def period(category: str) -> timedelta:
+    """Return how long the registry keeps *category*; `ValueError` when it counts no days."""
+    days = REGISTRY[category].days
+    if days is None:
+        raise ValueError(f"{category} is not kept by days")
+    return timedelta(days=days)
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+def answers(context: Context) -> int:
+    """Delete what people answered for events that ended long enough ago."""
+    limit = clock.now() - period("registration.answers")
+    over = (
+        select(Registration.id)
+        .join(Event, Event.id == Registration.event_id)
+        .where(Event.ends_at <= limit)
+    )
+    return _gone(
+        context,
+        "registrations.forget_answers",
+        delete(RegistrationAnswer).where(RegistrationAnswer.registration_id.in_(over)),
+    )
+
+
+# --- accounts --------------------------------------------------------------------------------
+
+
+def _used() -> ColumnElement[datetime]:
+    return func.coalesce(Account.last_seen_at, Account.created_at)
+
+
+def _idle(moment: datetime, how_long: timedelta) -> Select[Any]:
+    """Choose accounts of the public that were not used, and in no event that still runs."""
+    running = (
+        select(Registration.id)
+        .join(Event, Event.id == Registration.event_id)
+        .where(Registration.account_id == Account.id, Event.status != EventStatus.ENDED)
+    )
+    return (
+        select(Account.id)
+        .where(
+            Account.realm == Realm.PUBLIC,
+            Account.status != AccountStatus.CLOSED,
+            _used() <= moment - how_long,
+            ~running.exists(),
+        )
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def warn_unused(context: Context) -> int:
+    """Leave a notice for accounts that will be deleted in a month unless somebody signs in."""
+    told = exists().where(
+        Notice.account_id == Account.id, Notice.kind == UNUSED_NOTICE, Notice.at > _used()
+    )
+    with context.sessions() as session, transaction(session):
+        found = session.scalars(_idle(clock.now(), UNUSED - WARNED).where(~told)).all()
+        for account_id in found:
+            notify(session, account_id, UNUSED_NOTICE)
+            record(session, WORKER, "accounts.warn_unused", "account", account_id)
+    return len(found)
+
+
+def close_unused(context: Context) -> int:
+    """Erase accounts that stayed unused for a month after the notice."""
+    now = clock.now()
+    told = exists().where(
+        Notice.account_id == Account.id,
+        Notice.kind == UNUSED_NOTICE,
+        Notice.at > _used(),
+        Notice.at <= now - WARNED,
+    )
+    with context.sessions() as session, transaction(session):
+        found = session.scalars(_idle(now, UNUSED).where(told)).all()
+        for account_id in found:
+            erase_account(session, account_id, "unused")
+    return len(found)
+
+
+def erase_account(session: Session, account_id: uuid.UUID, reason: str) -> None:
+    """Empty everything personal of an account and its students, in the caller's transaction.
+
+    Consents, decisions and custody stay for their own periods, under ids that lead to nobody.
+    """
+    own = select(Registration.id).where(Registration.account_id == account_id)
+    session.execute(delete(RegistrationAnswer).where(RegistrationAnswer.registration_id.in_(own)))
+    session.execute(
+        update(Registration)
+        .where(Registration.account_id == account_id)
+        .values(
+            id_number_sealed=None,
+            id_number_sha256=None,
+            id_number_commitment=None,
+            id_number_tail=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Student)
+        .where(Student.account_id == account_id)
+        .values(
+            name="",
+            birth_date="",
+            relation=Relation.SELF,
+            unbound_at=func.coalesce(Student.unbound_at, clock.now()),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    for table in (
+        TotpFactor,
+        RecoveryCode,
+        LoginSession,
+        TrustedDevice,
+        SignIn,
+        Invitation,
+        Notice,
+    ):
+        session.execute(delete(table).where(table.account_id == account_id))
+    session.execute(
+        update(Account)
+        .where(Account.id == account_id)
+        .values(
+            login="",
+            # Unique, and of no phone number: the number may open an account again.
+            login_index=account_id.bytes,
+            name=None,
+            password_hash=None,
+            status=AccountStatus.CLOSED,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    now = clock.now()
+    session.add(
+        Tombstone(
+            subject_kind="account",
+            subject_id=str(account_id),
+            reason=reason,
+            destroyed_at=now,
+            proven_at=now,
+        )
+    )
+    record(session, WORKER, "accounts.erase", "account", account_id, reason=reason)
+
+
+# --- what proves something, three years later ------------------------------------------------
+
+
+def decisions(context: Context) -> int:
+    """Delete decisions that were published long enough ago, and drafts beside them."""
+    limit = clock.now() - period("decision")
+    gone = _gone(
+        context, "decisions.expire", delete(Decision).where(Decision.published_at <= limit)
+    )
+    return gone + _gone(
+        context,
+        "decisions.expire_drafts",
+        delete(DecisionDraft).where(DecisionDraft.updated_at <= limit),
+    )
+
+
+def custody(context: Context) -> int:
+    """Delete the steps of documents that are destroyed, with their receipts, each in its time."""
+    destroyed = select(Document.id).where(Document.destroyed_at.is_not(None))
+    old = CustodyEvent.at <= clock.now() - period("decision")
+    steps = select(CustodyEvent.id).where(old, CustodyEvent.document_id.in_(destroyed))
+    with context.sessions() as session, transaction(session):
+        session.execute(
+            delete(CustodyReceipt).where(CustodyReceipt.custody_event_id.in_(steps)),
+            execution_options={"synchronize_session": False},
+        )
+        gone = _count(session, delete(CustodyEvent).where(CustodyEvent.id.in_(steps)))
+        if gone:
+            record(session, WORKER, "documents.expire_custody", "documents", count=gone)
+    return gone
+
+
+def consents(context: Context) -> int:
+    """Delete consents whose relation ended long enough ago.
+
+    With an account the relation ends when that is erased; with a lead, when the lead is deleted,
+    which is 90 days after the last contact.
+    """
+    now, kept = clock.now(), period("consent")
+    erased = exists().where(
+        Tombstone.subject_kind == "account",
+        Tombstone.subject_id == cast(ConsentRecord.account_id, String),
+        Tombstone.destroyed_at <= now - kept,
+    )
+    called = (ConsentRecord.at <= now - kept - period("lead.contact")) & ~exists().where(
+        Lead.id == ConsentRecord.lead_id
+    )
+    return _gone(
+        context,
+        "consents.expire",
+        delete(ConsentRecord).where(
+            or_(
+                ConsentRecord.account_id.is_not(None) & erased,
+                ConsentRecord.account_id.is_(None) & called,
+            )
+        ),
+    )
+
+
+def _gone(context: Context, action: str, statement: object) -> int:
+    with context.sessions() as session, transaction(session):
+        gone = _count(session, statement)
+        if gone:
+            record(session, WORKER, action, action.partition(".")[0], count=gone)
+    return gone
+
+
+def _count(session: Session, statement: object) -> int:
+    done = session.execute(
+        statement,  # type: ignore[call-overload] # any DELETE
+        execution_options={"synchronize_session": False},
+    )
+    return int(done.rowcount)
