@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,20 @@ from heyan import db
 from heyan.app import build
 from heyan.settings import Settings
 from tests.enrolment import Person, World
-from uploads_worker import vault
+from uploads_worker import running, vault
 from uploads_worker.context import Context
 from uploads_worker.settings import WorkerSettings
 
 VERIFY = ROOT / "static" / "tools" / "heyan_verify.py"
+
+
+def run_once(context: Context) -> None:
+    """Run every waiting and due job in this process, on a thread of its own.
+
+    A browser that another test of the same process opened keeps this thread's event loop.
+    """
+    with ThreadPoolExecutor(1) as aside:
+        aside.submit(running.run_once, context).result()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import pyrage
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from flask import Flask, Response, request
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from werkzeug.serving import make_server
 
 from heyan.releases.fingerprint import recipient_fingerprint
@@ -31,15 +31,6 @@ CSP = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' blob:; "
     "require-trusted-types-for 'script'"
 )
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pae(kind: str, body: bytes) -> bytes:
@@ -133,7 +124,7 @@ def release() -> Release:
 
 
 @pytest.fixture
-def page(release: Release) -> Iterator[Page]:
+def page(release: Release, browser: Browser) -> Iterator[Page]:
     app = Flask(__name__, static_folder=str(STATIC))
     app.add_url_rule("/", "home", view_func=lambda: "<!doctype html><title>desk</title>")
     app.add_url_rule("/manifest", "manifest", view_func=lambda: release.manifest)
@@ -153,18 +144,17 @@ def page(release: Release) -> Iterator[Page]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     origin = f"http://127.0.0.1:{server.server_port}"
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        tab = browser.new_page()
-        asked: list[str] = []
-        tab.on("request", lambda one: asked.append(one.url))
-        tab.goto(origin + "/")
-        yield tab
-        assert all(url.startswith(origin) for url in asked)
-        stored = "localStorage.length + sessionStorage.length"
-        assert tab.evaluate(stored) == 0
-        assert tab.evaluate("indexedDB.databases()") == []
-        browser.close()
+    context = browser.new_context()
+    tab = context.new_page()
+    asked: list[str] = []
+    tab.on("request", lambda one: asked.append(one.url))
+    tab.goto(origin + "/")
+    yield tab
+    assert all(url.startswith(origin) for url in asked)
+    stored = "localStorage.length + sessionStorage.length"
+    assert tab.evaluate(stored) == 0
+    assert tab.evaluate("indexedDB.databases()") == []
+    context.close()
     server.shutdown()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from uploads_worker.offline_desk import render_offline_desk
 
@@ -53,37 +53,33 @@ def test_an_unknown_language_is_refused() -> None:
         render_offline_desk(index(), language="xx")
 
 
-def test_naughty_values_run_nothing_and_results_are_saved(tmp_path: Path) -> None:
+def test_naughty_values_run_nothing_and_results_are_saved(tmp_path: Path, browser: Browser) -> None:
     page_file = tmp_path / "index.html"
     page_file.write_bytes(render_offline_desk(index()))
-    with sync_playwright() as player:
-        browser = player.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        page = browser.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda one: errors.append(one.text) if "Content" in one.text else None)
-        asked: list[str] = []
-        page.on("request", lambda one: asked.append(one.url))
-        page.goto(page_file.as_uri())
-        assert page.evaluate("window.ran") is None
-        names = page.locator("nav li button").all_inner_texts()
-        assert len(names) == len(NAUGHTY)
-        assert NAUGHTY[0] in names[0]
-        page.keyboard.press("a")
-        page.locator("textarea").fill("=1+1")
-        page.get_by_role("button", name="退回并说明").click()
-        page.keyboard.press("a")
-        page.keyboard.press("u")
-        with page.expect_download() as waiting:
-            page.get_by_role("button", name="保存结果文件").click()
-        waiting.value.save_as(tmp_path / "results.csv")
-        assert page.evaluate("window.ran") is None
-        assert errors == []
-        assert all(url.startswith(("file:", "blob:")) for url in asked)
-        browser.close()
+    context = browser.new_context()
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda one: errors.append(one.text) if "Content" in one.text else None)
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    page.goto(page_file.as_uri())
+    assert page.evaluate("window.ran") is None
+    names = page.locator("nav li button").all_inner_texts()
+    assert len(names) == len(NAUGHTY)
+    assert NAUGHTY[0] in names[0]
+    page.keyboard.press("a")
+    page.locator("textarea").fill("=1+1")
+    page.get_by_role("button", name="退回并说明").click()
+    page.keyboard.press("a")
+    page.keyboard.press("u")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="保存结果文件").click()
+    waiting.value.save_as(tmp_path / "results.csv")
+    assert page.evaluate("window.ran") is None
+    assert errors == []
+    assert all(url.startswith(("file:", "blob:")) for url in asked)
+    context.close()
     with (tmp_path / "results.csv").open(encoding="utf-8-sig", newline="") as lines:
         rows = list(csv.DictReader(lines))
     assert [(row["document_id"], row["outcome"]) for row in rows] == [

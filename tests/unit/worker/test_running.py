@@ -22,8 +22,8 @@ from deploy.local.variables import ROOT
 from heyan import db
 from heyan.jobs import Job, defer
 from tests.enrolment import World
-from tests.worker import audit_of, command, submit
-from uploads_worker import jobs, running
+from tests.worker import audit_of, command, run_once, submit
+from uploads_worker import jobs
 from uploads_worker.context import Context
 
 
@@ -183,7 +183,7 @@ def test_a_killed_worker_leaves_its_job_to_the_next(
             text("UPDATE procrastinate_jobs SET status = 'doing', worker_id = :w WHERE id = :j"),
             {"w": gone, "j": job},
         )
-    running.run_once(context)
+    run_once(context)
     assert status(world, job) is None
     assert world.rows("SELECT 1 FROM vault_keys WHERE event_id = :e", e=event.id)
 
@@ -193,13 +193,13 @@ def test_a_poison_job_is_parked_and_the_rest_goes_on(world: World, context: Cont
     poison = put(world, "build_release", event_id="not an id", trigger="demand")
     event = world.event(with_key=False)
     for _ in range(jobs.TRIES):
-        running.run_once(context)
+        run_once(context)
         with world.owner.begin() as connection:
             connection.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL"))
     assert status(world, poison) == "failed"
     assert len(audit_of(world, "jobs.park", poison)) == 1
     good = put(world, "provision_vault_key", event_id=str(event.id))
-    running.run_once(context)
+    run_once(context)
     assert status(world, good) is None
     assert world.rows("SELECT 1 FROM vault_keys WHERE event_id = :e", e=event.id)
 
@@ -229,7 +229,7 @@ def test_a_failed_job_gives_way_to_the_same_one_that_waits(
     monkeypatch.setitem(jobs.BODIES, Job.SIGN_RECEIPTS, fails)
     with world.session() as session, db.transaction(session):
         defer(session, Job.SIGN_RECEIPTS, lock="receipts")
-    running.run_once(context)
+    run_once(context)
     left = world.rows("SELECT id FROM procrastinate_jobs WHERE lock = 'receipts'")
     assert left == []
 
@@ -283,8 +283,8 @@ def test_an_id_that_nobody_knows_does_no_harm(world: World, context: Context) ->
     """C-47."""
     for name in ("provision_vault_key",):
         job = put(world, name, event_id=str(uuid.uuid4()))
-        running.run_once(context)
+        run_once(context)
         assert status(world, job) is None
     job = put(world, "destroy_document", document_id=str(uuid.uuid4()))
-    running.run_once(context)
+    run_once(context)
     assert status(world, job) is None
