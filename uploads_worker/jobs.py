@@ -28,7 +28,15 @@ from heyan.audit.service import WORKER, record
 from heyan.custody.objects import ObjectStoreUnavailable
 from heyan.db import transaction
 from heyan.jobs import QUEUE, Job
-from uploads_worker import audit_chain, destruction, receipts, reconcile, sweep, vault
+from uploads_worker import (
+    audit_chain,
+    destruction,
+    receipts,
+    reconcile,
+    reminders,
+    sweep,
+    vault,
+)
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
@@ -77,10 +85,11 @@ def due_releases(context: Context) -> None:
 
 
 def remind(context: Context) -> None:
-    """Remind organizers of batches that nobody fetched."""
+    """Remind organizers of batches that nobody fetched or destroyed, and people of what is due."""
     from uploads_worker import releases
 
     releases.remind(context)
+    reminders.remind_people(context)
 
 
 def provision_vault_key(context: Context, event_id: str) -> None:

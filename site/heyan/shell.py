@@ -69,6 +69,7 @@ def _context() -> dict[str, Any]:
         "surface_home": _surface_home,
         "login_url": _login_url,
         "footer_links": _footer_links,
+        "notices_url": _notices_url,
         "unread_notices": _unread_notices,
         "session_seconds": _session_seconds,
     }
@@ -110,6 +111,20 @@ def _session_seconds() -> int:
     return max(0, round((person.expires_at - clock.now()).total_seconds())) if person else 0
 
 
+def _notices_url() -> str:
+    """Where the notices of who is signed in stand; empty where this process does not serve it."""
+    person = web.login_session()
+    endpoint = _NOTICES[person.realm] if person else ""
+    return url_for(endpoint) if endpoint and has_page(endpoint) else ""
+
+
+_NOTICES = {
+    Realm.PUBLIC: "notifications.index",
+    Realm.ORGANIZER: "organizer_notices.index",
+    Realm.STAFF: "staff_notices.index",
+}
+
+
 def _unread_notices() -> int:
     """How many notices wait; none when the database cannot say (the page matters more)."""
     try:
@@ -119,6 +134,9 @@ def _unread_notices() -> int:
 
 
 def _surface() -> str:
+    person = web.login_session()
+    if person and request.path.startswith("/account/") and person.realm is not Realm.PUBLIC:
+        return person.realm.value
     for surface in ("staff", "organizer"):
         if request.path.startswith(f"/{surface}"):
             return surface

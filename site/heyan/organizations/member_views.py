@@ -15,7 +15,7 @@ from heyan.access import Permission, Realm, Role, requires
 from heyan.accounts import people
 from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, RolesRefused
 from heyan.accounts.forms import InviteMemberForm
-from heyan.accounts.pages import ROLE_NAMES
+from heyan.accounts.pages import ROLE_NAMES, invitation_life
 from heyan.accounts.people import InvitationCode, Person
 
 organizer_pages = Blueprint("organizations", __name__)
@@ -53,6 +53,7 @@ def invite() -> Page:
                 name=str(form.name.data),
                 roles=(Role(form.role.data),),
                 organization_id=_organization_id(),
+                lifetime=invitation_life(),
             )
         except LoginTaken:
             form.login.errors = [_("这个登录名已经有人使用，请换一个")]
@@ -100,6 +101,7 @@ def reissue(account_id: uuid.UUID) -> str:
             realm=Realm.ORGANIZER,
             account_id=account_id,
             organization_id=_organization_id(),
+            lifetime=invitation_life(),
         )
     except NotFound:
         abort(404)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from heyan.accounts.models import Invitation
 from tests.accounts import LONG, Browser
 from tests.organizer import Member
 from tests.releases import Batches, Organizer
@@ -52,6 +57,18 @@ def test_an_invited_member_activates_with_the_code_that_is_shown_once(
     assert (
         owner.post(INVITE, login=login, name="又一个", role="organizer_member").status_code == 422
     )
+
+
+def test_a_members_code_is_good_for_48_hours(owner: Member, db_session: Session) -> None:
+    """CONTROLS 5: an organizer's member has two days, however the code was given."""
+    login = f"m{owner.login}"
+    _invite(owner, login)
+    path = _path(owner, login)
+    assert owner.post(f"{path}/reissue", page=path).status_code == 200
+    query = select(Invitation.expires_at - Invitation.created_at).where(
+        Invitation.account_id == uuid.UUID(path.rsplit("/", 1)[1])
+    )
+    assert set(db_session.scalars(query)) == {timedelta(hours=48)}
 
 
 def test_a_member_is_shut_out_and_let_in_again_but_never_the_last_owner(owner: Member) -> None:
