@@ -43,7 +43,7 @@ def init(app: Flask) -> None:
     """Put the door in front of *app*."""
     manager = LoginManager(app)
     manager.session_protection = None
-    manager.request_loader(lambda _request: web.login_session())
+    manager.request_loader(lambda _request: g.get("signed_in"))
     app.before_request(_name_request)
     app.before_request(_load_person)
     app.before_request(_check_access)

@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from heyan.environment import names, setting, whole
+from heyan.environment import setting, whole
 
 MIB = 1024 * 1024
 
@@ -29,9 +29,6 @@ class CustodyLimits:
 
     release_max_documents: int = limit(2000, "", "documents in one batch")
     release_max_bytes: int = limit(1024 * MIB, "bytes", "size of one batch", low=MIB)
-    release_interval_minutes: int = limit(
-        1440, "minutes", "time between scheduled batches of an event"
-    )
     release_before_deadline_hours: int = limit(
         24, "hours", "a last batch goes out this long before the event's deadline for decisions"
     )
@@ -133,9 +130,6 @@ class WebLimits:
     login_source_per_minute: int = limit(20, "", "tries from one source", "sign-in throttle")
     login_source_per_hour: int = limit(100, "", "tries from one source", "sign-in throttle")
     register_source_per_hour: int = limit(20, "", "accounts opened from one source")
-    reset_code_minutes: int = limit(10, "minutes", "an assisted reset code lives", "codes", high=10)
-    reset_code_tries: int = limit(3, "", "tries of an assisted reset code", "codes", high=5)
-    activation_days: int = limit(14, "days", "a hand-out activation code lives", "codes")
     invitation_hours: int = limit(48, "hours", "a staff or organizer invitation lives", "codes")
     student_idle_minutes: int = limit(60, "minutes", "a student's session unused", "sessions")
     student_session_hours: int = limit(24, "hours", "a student's session at most", "sessions")
@@ -154,7 +148,6 @@ class WebLimits:
     )
     lead_source_per_hour: int = limit(5, "", "leads from one source", "leads")
     lead_source_per_day: int = limit(20, "", "leads from one source", "leads")
-    lead_phone_hours: int = limit(24, "hours", "one open lead a phone number within", "leads")
     lead_site_per_minute: int = limit(
         300, "", "leads in all before more is asked of the sender", "leads", low=10
     )
@@ -168,18 +161,3 @@ class WebLimits:
         9, "hours", "nobody is called back before this hour in China", "CONTROLS L-39", low=0
     )
     call_until_hour: int = limit(20, "hours", "nor from this hour on", "CONTROLS L-39", high=24)
-    sms_number_limits: tuple[str, ...] = setting(
-        "SMS_NUMBER_LIMITS",
-        "messages to one number",
-        read=names,
-        default=("1/minute", "5/hour", "10/day"),
-        source="numbers: SMS budget",
-    )
-    certificate_source_limits: tuple[str, ...] = setting(
-        "CERTIFICATE_SOURCE_LIMITS",
-        "certificate checks from one source",
-        read=names,
-        default=("10/minute", "60/day"),
-        source="numbers: certificate check",
-    )
-    resets_per_hour: int = limit(10, "", "resets asked for from one source")

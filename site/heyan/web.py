@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request, url_for
+from flask_login import current_user
 from sqlalchemy.orm import Session, sessionmaker
 
+from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import Actor
 from heyan.consent.service import Evidence
 
 if TYPE_CHECKING:
-    from heyan.accounts.sessions import SignedIn
     from heyan.custody.objects import ObjectStore
     from heyan.settings import Settings
     from heyan.statics import Statics
@@ -79,8 +80,8 @@ def reading() -> Session:
 
 def login_session() -> SignedIn | None:
     """Return who is signed in with this request's cookie, or None."""
-    found: SignedIn | None = g.get("signed_in")
-    return found
+    person: Any = current_user._get_current_object()  # noqa: SLF001 - Werkzeug's documented way
+    return person if isinstance(person, SignedIn) else None
 
 
 def account_id() -> uuid.UUID:

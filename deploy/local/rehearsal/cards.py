@@ -101,7 +101,7 @@ def photograph(card: Image.Image, *, turned: bool = False, tilt: float = 2.0) ->
     """Take a picture of *card* on a wooden desk, as a phone would store it (JPEG with EXIF)."""
     desk = Image.new("RGB", PHOTO, (126, 94, 66))
     pen = ImageDraw.Draw(desk)
-    grain = random.Random(7)  # noqa: S311 # nosec B311 - wood, not a secret
+    grain = random.Random(7)  # noqa: S311 - wood, not a secret
     for _line in range(260):
         top, shade = grain.randrange(PHOTO[1]), grain.randrange(-18, 18)
         pen.line((0, top, PHOTO[0], top + 40), fill=(126 + shade, 94 + shade, 66 + shade), width=3)

