@@ -306,3 +306,29 @@ def test_eight_times_twenty_megabytes_touch_no_disk(
             if file.is_file():
                 held = file.read_bytes()
                 assert not any(needle in held for needle in needles), file
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 5\r\nContent-Length: 0",
+        "Content-Length: +5",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding:\x0bchunked",
+        "Content-Length: 0\r\n Transfer-Encoding: chunked",
+    ],
+)
+def test_no_request_hides_in_another(site: Site, heads: str) -> None:
+    """SECURITY 36: where two readers could disagree on a body's end, what follows is not served."""
+    hidden = "GET /contact HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with site.connect() as connection:
+        shown = f"POST /contact HTTP/1.1\r\nHost: localhost\r\n{heads}\r\n\r\n0\r\n\r\n"
+        connection.sendall((shown + hidden).encode())
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(30)
+        served = _rest(connection)
+    assert served.count(b"HTTP/1.1 200") == 0, served[:300]
