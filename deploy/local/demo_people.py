@@ -80,7 +80,7 @@ def let_in(
     here = sessions.load(session, settings, entered.token)
     if here is None:
         raise RuntimeError(f"{login} could not sign in")
-    secret = accounts.set_up_totp(session, here)
+    secret = accounts.set_up_totp(session, settings, here)
     # The step before this one, so that the present code is still good for signing in.
     step = int(clock.now().timestamp()) // totp.STEP_SECONDS - 1
     done = accounts.confirm_totp(

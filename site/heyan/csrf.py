@@ -24,6 +24,7 @@ from heyan import web
 from heyan.cookies import FORM, cookie_name
 
 MAX_AGE = 24 * 3600
+MAX_LENGTH = 200
 V = TypeVar("V", bound=Callable[..., Any])
 
 
@@ -56,8 +57,14 @@ def new_token() -> str:
 
 
 def bind_to_browser() -> None:
-    """Give this page's forms a cookie to be bound to (sign-in and registration pages)."""
+    """Give this page's forms a cookie to be bound to (sign-in and registration pages).
+
+    Such a form is not taken from a browser without the cookie: a token of the open kind, which
+    anybody can fetch, would sign people in to somebody else's account. Raises `CsrfRefused`.
+    """
     name = _form_cookie_name()
+    if request.method == "POST" and web.login_session() is None and name not in request.cookies:
+        raise CsrfRefused
     g.form_cookie = request.cookies.get(name) or secrets.token_urlsafe(32)
     if name not in request.cookies:
         g.set_form_cookie = g.form_cookie
@@ -71,15 +78,26 @@ def check_origin() -> None:
             raise CsrfRefused
         return
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _place(origin) != request.host:
         raise CsrfRefused
+
+
+def _place(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def check_token(token: str | None) -> None:
     """Check a token from the form or the X-CSRF-Token header; raises `CsrfRefused`."""
-    issued, _, rest = (token or "").partition(".")
+    token = token or ""
+    issued, _, rest = token.partition(".")
     nonce, _, mac = rest.partition(".")
-    if not issued.isdigit() or not hmac.compare_digest(mac, _mac(issued, nonce, _binding())):
+    # Neither digits of other scripts nor a number of any length: int() and compare_digest object.
+    if not token.isascii() or len(token) > MAX_LENGTH or not issued.isdigit():
+        raise CsrfRefused
+    if not hmac.compare_digest(mac, _mac(issued, nonce, _binding())):
         raise CsrfRefused
     if int(issued) < time.time() - MAX_AGE:
         raise CsrfRefused

@@ -7,10 +7,11 @@ from typing import Any
 import structlog
 from flask import Flask, g, jsonify, render_template, request
 from flask_babel import gettext as _
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+from werkzeug.exceptions import BadRequest, HTTPException, InternalServerError, SecurityError
 
+from heyan import web
 from heyan.csrf import CsrfRefused
 from heyan.custody.objects import ObjectCorrupt, ObjectStoreError
 
@@ -22,6 +23,7 @@ def init(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(CsrfRefused, _csrf)
     app.register_error_handler(OperationalError, _away)
+    app.register_error_handler(DataError, _unstorable)
     app.register_error_handler(InterfaceError, _away)
     app.register_error_handler(PoolTimeout, _away)
     app.register_error_handler(ObjectStoreError, _away)
@@ -89,6 +91,13 @@ def _csrf(_error: CsrfRefused) -> Any:
             "您的浏览器需要允许本站的 Cookie 才能登录。"
         ),
     )
+
+
+def _unstorable(error: DataError) -> Any:
+    """A value that no column takes, such as a NUL or a number beyond all bounds: not our fault."""
+    log.warning("value_refused", kind=type(error.orig).__name__, endpoint=request.endpoint)
+    web.session().rollback()
+    return _http(BadRequest())
 
 
 def _away(error: Exception) -> Any:

@@ -16,7 +16,8 @@ def head_as_get(app: WsgiApp) -> WsgiApp:
     """Return *app* behind a gate that turns HEAD into GET and drops the body."""
 
     def gate(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("REQUEST_METHOD") != "HEAD":
+        # Methods are told apart by case (RFC 9110), but the framework takes "head" for HEAD too.
+        if environ.get("REQUEST_METHOD", "").upper() != "HEAD":
             return app(environ, start_response)
         asked = {key: value for key, value in environ.items() if key != "HTTP_RANGE"}
         # Ranges are for GET alone (RFC 9110); a view with a costly body may look at heyan.head.

@@ -6,6 +6,7 @@ it; six wrong ones in a row slow the next, but nobody without the password gets 
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
@@ -42,23 +43,20 @@ class Completed:
     recovery_codes: tuple[str, ...] = ()
 
 
-def set_up_totp(session: Session, signed_in: SignedIn) -> str:
+def set_up_totp(session: Session, settings: Settings, signed_in: SignedIn) -> str:
     """Return the secret to show on the set-up page, the same until its first code is given.
 
-    While a confirmed authenticator is there it stays good; the new secret only takes over when
-    confirmed.
+    It follows from the session and the authenticator it replaces, under a key of the site's: so
+    showing it writes nothing, a page that is loaded again shows it again, and whoever saw one in
+    another session knows nothing of this one.
     """
-    with transaction(session):
-        factor = session.get(TotpFactor, signed_in.account_id, with_for_update=True)
-        if factor is None:
-            factor = TotpFactor(
-                account_id=signed_in.account_id, secret=totp.new_secret(), last_step=0
-            )
-            session.add(factor)
-        elif factor.confirmed_at is not None and factor.next_secret is None:
-            factor.next_secret = totp.new_secret()
-        session.flush()
-        return factor.next_secret if factor.confirmed_at is not None else factor.secret  # type: ignore[return-value]
+    return _secret_to_come(settings, signed_in, session.get(TotpFactor, signed_in.account_id))
+
+
+def _secret_to_come(settings: Settings, signed_in: SignedIn, present: TotpFactor | None) -> str:
+    before = present.secret if present is not None else ""
+    digest = hasher(settings).digest(f"totp/{signed_in.account_id}/{signed_in.id}", before)
+    return base64.b32encode(digest[:20]).decode()
 
 
 def confirm_totp(
@@ -73,23 +71,22 @@ def confirm_totp(
     charged = throttle.charge(session, settings, key, cap=False)
     wrong = False
     with transaction(session):
-        account = session.get_one(Account, signed_in.account_id)
-        factor = session.get(TotpFactor, account.id, with_for_update=True)
+        # The account's row is locked, since there may be no factor's row yet.
+        account = session.get_one(Account, signed_in.account_id, with_for_update=True)
+        factor = session.get(TotpFactor, account.id, with_for_update=True, populate_existing=True)
         replacing = factor is not None and factor.confirmed_at is not None
         # Who still owes the present factor may not put another in its place (SECURITY 24).
-        if factor is None or (replacing and not signed_in.complete):
+        if replacing and not signed_in.complete:
             raise WrongCode
-        secret = factor.next_secret if replacing else factor.secret
-        step = (
-            totp.matching_step(secret, code, epoch=clock.now().timestamp(), last_step=0)
-            if secret
-            else None
-        )
+        secret = _secret_to_come(settings, signed_in, factor)
+        step = totp.matching_step(secret, code, epoch=clock.now().timestamp(), last_step=0)
         if step is None:
             wrong = True
         else:
-            factor.secret, factor.next_secret = str(secret), None
-            factor.confirmed_at, factor.last_step = clock.now(), step
+            if factor is None:
+                factor = TotpFactor(account_id=account.id)
+                session.add(factor)
+            factor.secret, factor.confirmed_at, factor.last_step = secret, clock.now(), step
             session.flush()
     if wrong or step is None:
         _wrong_code(session, signed_in, client, charged.failures)

@@ -75,10 +75,6 @@ class TotpFactor(Base):
 
     account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     secret: Mapped[str] = personal("account.credentials", EncryptedText("totp_factors.secret"))
-    # The secret that takes over once its first code was given (a new phone).
-    next_secret: Mapped[str | None] = personal(
-        "account.credentials", EncryptedText("totp_factors.next_secret")
-    )
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)
 

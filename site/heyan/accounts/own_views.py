@@ -99,25 +99,28 @@ def password() -> Page:
 @common_pages.route("/account/authenticator", methods=["GET", "POST"])
 @requires(Permission.OWN_ACCOUNT, mfa_setup=True)
 def authenticator() -> Page:
-    """Set up the first authenticator; whoever has one is asked for its code instead."""
+    """Set up the authenticator that a sign-in waits for; whoever has one is asked for its code."""
     here = person()
     if service.has_factor(web.session(), here.account_id):
         if not here.complete:
             return redirect(url_for("accounts.mfa", next=wanted(here.realm)))
         return redirect(url_for("accounts.sessions"))
+    if here.complete:
+        # A session left open is not enough to change how the account is entered (ASVS 7.5.1).
+        return redirect(url_for("accounts.replace_authenticator", next=wanted(here.realm)))
     return _set_up("accounts.authenticator")
 
 
 @common_pages.route("/account/authenticator/replace", methods=["GET", "POST"])
 @requires(Permission.OWN_ACCOUNT, step_up=True)
 def replace_authenticator() -> Page:
-    """Move to a new phone: the old authenticator stays good until the new one is confirmed."""
+    """Set one up of one's own accord, or move to a new phone: the old one is good until then."""
     return _set_up("accounts.replace_authenticator")
 
 
 def _set_up(endpoint: str) -> Page:
     here, form = person(), ConfirmForm()
-    secret = service.set_up_totp(web.session(), here)
+    secret = service.set_up_totp(web.session(), web.settings(), here)
     status, headers = 200, {}
     if request.method == "POST":
         status = 422

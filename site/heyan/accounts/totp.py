@@ -21,11 +21,6 @@ RECOVERY_CODES = 10
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def new_secret() -> str:
-    """Return a fresh secret of 160 bits in base32."""
-    return pyotp.random_base32(32)
-
-
 def code_at(secret: str, step: int) -> str:
     """Return the code of *step* (seconds since the epoch // 30)."""
     return str(pyotp.TOTP(secret).generate_otp(step))

@@ -194,6 +194,51 @@ def test_open_forms_refuse_a_missing_or_foreign_token(site: Flask, path: str) ->
         assert browser.client.post(path, data=data).status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/account/login", "/staff/login", "/account/register"])
+def test_an_open_forms_token_signs_nobody_in(site: Flask, path: str) -> None:
+    """C-53: a token from a page without a cookie is anybody's; no door takes it."""
+    token = Browser(site).token("/leads/new")
+    answer = Browser(site).client.post(
+        path,
+        data={"csrf_token": token, "phone": some_phone(), "password": LONG, "consent": "y"},
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("token", ["1.2.é", "²².2.3", "9" * 5000 + ".2.3", ".", "1.2.3.4\ud7ff"])
+def test_a_token_of_strange_letters_is_refused(site: Flask, token: str) -> None:
+    """C-53, C-59: refused like any other, in the form and in the header."""
+    browser = Browser(site)
+    browser.get("/account/login")
+    data = {"csrf_token": token, "phone": some_phone(), "password": LONG}
+    assert browser.client.post("/account/login", data=data).status_code == 403
+    heads = {"X-CSRF-Token": token.encode().decode("latin-1")}
+    assert browser.client.post("/account/login", data={}, headers=heads).status_code == 403
+
+
+def test_an_origin_that_is_no_address_is_refused(site: Flask) -> None:
+    """C-53: not a fault of ours."""
+    browser = Browser(site)
+    token = browser.token("/account/login")
+    for origin in ("http://[::1", "http://[", "\xff", "//"):
+        sent = browser.client.post(
+            "/account/login",
+            data={"csrf_token": token, "phone": some_phone(), "password": LONG},
+            headers={"Origin": origin},
+        )
+        assert sent.status_code == 403
+
+
+@pytest.mark.parametrize("method", ["head", "HeAd"])
+def test_a_head_in_small_letters_is_a_head(site: Flask, method: str) -> None:
+    """C-53: the server hands methods on as they come; none of them is a way to a POST."""
+    someone = registered(site)
+    someone.browser.post("/account/step-up", password=LONG)
+    where = {"REQUEST_METHOD": method, "REMOTE_ADDR": someone.browser.address}
+    sent = someone.browser.client.get("/account/authenticator/remove", environ_overrides=where)
+    assert (sent.status_code, sent.data) == (200, b"")
+
+
 @pytest.mark.parametrize("fetch_site", ["cross-site", "same-site"])
 def test_another_sites_request_is_refused_with_a_right_token(site: Flask, fetch_site: str) -> None:
     """SECURITY 32, C-53: Sec-Fetch-Site decides where a browser sends it."""

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from heyan.access import Realm, Role
 from heyan.accounts import people
-from heyan.accounts.models import RecoveryCode
+from heyan.accounts.entry import find
+from heyan.accounts.models import RecoveryCode, TotpFactor
 from heyan.audit.service import OPERATOR
 from heyan.notifications.models import Notice
 from tests.accounts import LONG, SHORT, Authenticator, Browser, Someone, let_in, some_phone
@@ -212,3 +213,53 @@ def test_a_colleague_gets_in_through_no_other_door(
     """C-36: no second door."""
     answer = Browser(site).sign_in(colleague.login, LONG, door)
     assert answer.status_code == 422
+
+
+def test_the_set_up_page_writes_nothing_and_stays_the_same(
+    site: Flask, db_session: Session
+) -> None:
+    """C-53, SECURITY 32: GET changes nothing; loading again shows what was scanned already."""
+    browser, phone = Browser(site), some_phone()
+    browser.register(phone, SHORT)
+    browser.sign_in(phone, SHORT)
+    first = Authenticator.from_page(browser.get("/account/authenticator").text)
+    assert Authenticator.from_page(browser.get("/account/authenticator").text) == first
+    account = find(db_session, Realm.PUBLIC, f"+86{phone}")
+    assert account is not None
+    assert db_session.get(TotpFactor, account.id) is None
+    elsewhere = Browser(site)
+    elsewhere.sign_in(phone, SHORT)
+    other = Authenticator.from_page(elsewhere.get("/account/authenticator").text)
+    assert other != first
+    # Who saw the secret in a session of their own does not hold what the owner takes into use.
+    done = browser.post("/account/authenticator", code=first.code())
+    assert done.status_code == 200
+    answer = Browser(site)
+    answer.sign_in(phone, SHORT)
+    assert answer.post("/account/code", code=other.code()).status_code == 422
+
+
+def test_a_new_phone_gets_a_new_secret(site: Flask, colleague: Someone) -> None:
+    """C-38: also in the session that set up the old one."""
+    browser = colleague.browser
+    page = browser.get("/account/authenticator/replace").text
+    new = Authenticator.from_page(page)
+    assert new.secret != key(colleague).secret
+    done = browser.post("/account/authenticator/replace", code=new.code())
+    assert done.status_code == 200
+    after = Authenticator.from_page(browser.get("/account/authenticator/replace").text)
+    assert after.secret not in (new.secret, key(colleague).secret)
+
+
+def test_a_session_left_open_sets_up_no_authenticator(site: Flask) -> None:
+    """C-45, ASVS 7.5.1: the password is asked for first."""
+    browser, phone = Browser(site), some_phone()
+    browser.register(phone, LONG)
+    browser.sign_in(phone, LONG)
+    shown = browser.get("/account/authenticator")
+    assert shown.location.startswith("/account/authenticator/replace")
+    assert browser.get(shown.location).location.startswith("/account/step-up")
+    sent = browser.post("/account/authenticator/replace", page="/account/password", code="123456")
+    assert sent.status_code == 403
+    browser.post("/account/step-up", password=LONG)
+    assert browser.get("/account/authenticator/replace").status_code == 200
