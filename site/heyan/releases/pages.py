@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import Blueprint, abort
 
 from heyan import web
+from heyan.events.wording import title_of
 from heyan.releases import service
 from heyan.releases.models import Release
 from heyan.releases.service import ReleaseUnknown
@@ -20,6 +22,12 @@ DESK_CSP = (
     "object-src 'none'; form-action 'self'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+
+
+@organizer_pages.app_context_processor
+def _words() -> dict[str, Any]:
+    """Titles of events in the page's language, where only organizers' pages are served."""
+    return {"event_title": title_of}
 
 
 def organization_id() -> uuid.UUID:

@@ -90,7 +90,7 @@ export class DeskView {
     row.dataset.state = state;
     const said = this.words[`state_${state}`] + (item.published ? ` · ${this.words.state_published}` : "");
     const mark = row.querySelector(".desk-mark");
-    mark.textContent = { open: "·", accepted: "✓", returned: "↩", missing: "缺", broken: "!" }[state];
+    mark.textContent = { open: "·", accepted: "✓", returned: "↩", missing: "–", broken: "!" }[state];
     mark.title = said;
     mark.setAttribute("role", "img");
     mark.setAttribute("aria-label", said);
