@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from heyan import cookies
 from heyan.access import Permission
+from heyan.classification import REGISTRY
 from heyan.db import Base
 from heyan.environment import declarations
 from heyan.settings import Settings
@@ -150,3 +152,39 @@ def test_settings_are_dataclass_fields_with_words() -> None:
     for kind in (Settings, WorkerSettings):
         assert all(declared.doc for _field, declared in declarations(kind))
         assert len(declarations(kind)) == len(dataclasses.fields(kind))
+
+
+# What the policy, the custody page and the consents promise in numbers, and the bound that holds it.
+PROMISED = {
+    "draft_days": 7,
+    "superseded_hours": 24,
+    "document_days_after_event": 30,
+    "release_open_days": 30,
+    "trusted_device_days": 30,
+    "keyring_copy_days": 35,
+}
+
+
+def test_no_setting_can_break_what_the_texts_promise() -> None:
+    """The texts say "at most"; an operator may be stricter, never laxer (C-24, SECURITY 17)."""
+    known = {
+        field.name: declared
+        for kind in (Settings, WorkerSettings)
+        for field, declared in declarations(kind)
+    }
+    for name, most in PROMISED.items():
+        assert known[name].read(str(most)) == most
+        with pytest.raises(ValueError, match="between"):
+            known[name].read(str(most + 1))
+
+
+def test_what_the_texts_promise_is_what_the_registry_keeps() -> None:
+    """Numbers typed into frozen legal prose are the registry's (C-24)."""
+    zh = text_of("site/heyan/policies", kinds=(".py",))
+    assert f"最后一次联系后 {REGISTRY['lead.contact'].days} 天删除" in zh
+    days = REGISTRY["identity.document"].days
+    assert REGISTRY["identity.number"].days == days == PROMISED["document_days_after_event"]
+    assert f"核验结果公布后 {days} 天、最迟项目结束后 {days} 天" in zh
+    assert f"被替换的旧件 {PROMISED['superseded_hours']} 小时内销毁" in zh
+    assert f"没有提交的草稿 {PROMISED['draft_days']} 天后销毁" in zh
+    assert cookies.DEVICE.max_age == PROMISED["trusted_device_days"] * 86400

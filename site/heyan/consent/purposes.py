@@ -7,6 +7,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from heyan.classification import REGISTRY
+
 
 @dataclass(frozen=True)
 class Purpose:
@@ -29,7 +31,10 @@ PURPOSES: dict[str, Purpose] = {
     for purpose in (
         Purpose(
             LEAD_CALLBACK,
-            _l("同意使用姓名和手机号给我回电，90 天后删除。"),
+            _l(
+                "同意使用姓名和手机号给我回电，%(days)s 天后删除。",
+                days=REGISTRY["lead.contact"].days,
+            ),
             False,
             _l("不同意则无法给您回电，浏览网站不受影响。"),
         ),

@@ -7,6 +7,7 @@ from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, HiddenField
 from wtforms.validators import InputRequired
 
+from heyan.decisions.results import MAX_BYTES, MAX_ROWS
 from heyan.forms import Form
 
 
@@ -16,7 +17,11 @@ class ResultsForm(Form):
     file = FileField(
         _l("结果文件"),
         [FileRequired(_l("请选择结果文件"))],
-        description=_l("CSV 或 XLSX，最大 5 MB，最多 50,000 行"),
+        description=_l(
+            "CSV 或 XLSX，最大 %(size)s MB，最多 %(rows)s 行",
+            size=MAX_BYTES // 1024**2,
+            rows=f"{MAX_ROWS:,}",
+        ),
         render_kw={
             "accept": ".csv,.xlsx,text/csv,"
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

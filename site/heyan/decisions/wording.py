@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 from heyan.decisions.models import Outcome
+from heyan.decisions.results import MAX_BYTES, MAX_ROWS
 
 
 def problem_in_words(code: str) -> str:
@@ -28,8 +29,11 @@ def problem_in_words(code: str) -> str:
 def refusal_in_words(code: str) -> str:
     """Return why a file as a whole was not read."""
     words: dict[str, str] = {
-        "too_large": _("文件太大：最大 5 MB。请删去不需要的列，或分成几个文件。"),
-        "too_many_rows": _("行数太多：最多 50,000 行。请分成几个文件。"),
+        "too_large": _(
+            "文件太大：最大 %(size)s MB。请删去不需要的列，或分成几个文件。",
+            size=MAX_BYTES // 1024**2,
+        ),
+        "too_many_rows": _("行数太多：最多 %(rows)s 行。请分成几个文件。", rows=f"{MAX_ROWS:,}"),
         "not_a_table": _("读不出表格。请用 CSV（UTF-8 或 GB 18030）或 XLSX，不要带宏。"),
         "missing_columns": _("第一行缺少列名：document_id、sha256、outcome。请从模板开始填。"),
     }

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.classification import REGISTRY
 from heyan.documents.custody import note_step
 from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import CURRENT
@@ -16,8 +17,8 @@ from heyan.events.models import DocumentKind, Event
 from heyan.jobs import Job, defer
 from heyan.registrations.models import Registration
 
-# Retention of a decided document: time to appeal (the registry's `identity.document`).
-APPEAL = timedelta(days=30)
+# A decided document stays as long as the registry says: time to appeal.
+APPEAL = timedelta(days=REGISTRY["identity.document"].days or 0)
 
 
 def current_documents(

@@ -51,7 +51,7 @@ def new() -> Response:
 @public
 def thanks() -> str:
     """Tell what happens when; nothing about the person stands in the address or on the page."""
-    return render_template("leads/thanks.html")
+    return render_template("leads/thanks.html", keep_days=service.keep_for().days)
 
 
 def _thanks() -> Response:
