@@ -238,6 +238,28 @@ def _busy() -> bool:
     return os.getloadavg()[0] > (os.cpu_count() or 1)
 
 
+def test_replacements_at_once_do_not_pass_the_quota(
+    world: World, uploader: tuple[Person, str]
+) -> None:
+    """C-10: every one of them passed the first look; the lock lets no more through than allowed."""
+    someone, registration = uploader
+    path = f"/registrations/{registration}/documents/id_card_front"
+    shown = [hidden_fields(someone.get(path).text) for _each in range(8)]
+
+    def send(fields: dict[str, str]) -> int:
+        browser = world.app.test_client()
+        browser.set_cookie("heyan_session", someone.token)
+        form = {**fields, "file": (io.BytesIO(picture()), "card.jpg")}
+        return int(browser.post(path, data=form).status_code)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = sorted(pool.map(send, shown))
+    allowed = 1 + world.settings.replacements_per_day
+    assert answers == [303] * allowed + [429] * (8 - allowed)
+    assert len(documents(world, registration)) == allowed
+    # What was sealed for the others is known to no row, and goes with the sweep.
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -20,7 +20,11 @@ from heyan.custody import colour, encoding, marking, webp
 LONG_SIDE = 2800
 # A picture whose long side is below this may be hard to read when enlarged.
 SMALL = 1200
+# Nor is a strip that is narrower than this.
+NARROW = 300
 DARK = 48
+# How bright a picture is, every eighth pixel across and down tells well enough.
+SAMPLE_EVERY = 8
 # Below this much detail in its sharpest places a picture counts as blurred (`sharpness`).
 BLURRED = 24
 # How far the sides' ratio may be from the one that is asked for.
@@ -153,6 +157,8 @@ def _jpeg(request: dict[str, Any], data: bytes) -> Decoded:
     _measure(size, request["max_jpeg_pixels"], request)
     scale = next((one for one in (1, 2, 4, 8) if max(size) <= one * LONG_SIDE), 8)
     image.draft(None, (size[0] // scale, size[1] // scale))
+    # Handed to the decoder whole: it lies in memory already.
+    image.decodermaxblock = len(data)  # type: ignore[attr-defined] # missing from its types
     orientation = _orientation(image)
     profile = image.info.get("icc_profile")
     image.load()
@@ -259,6 +265,8 @@ def _strips(
     """Return *image* shrunk by *factor* as sRGB, needing no second whole copy of it."""
     if factor == 1 and image.width * image.height <= 4 * STRIP_PIXELS:
         return to_srgb(image)
+    if factor > 1 and image.mode in ("RGB", "L", "CMYK") and "transparency" not in image.info:
+        return to_srgb(image.reduce(factor))
 
     def rows(top: int, bottom: int) -> Image.Image:
         return image.crop((0, top, image.width, bottom))
@@ -300,19 +308,20 @@ def _exact(picture: Image.Image, size: tuple[int, int], wanted: tuple[int, int])
 
 def _look(picture: Image.Image, *, exact: bool) -> tuple[int, list[str]]:
     """Return the sharpness, and what may make the picture hard to read."""
-    grey = picture.convert("L")
-    sharp = sharpness(grey)
+    sharp = sharpness(picture)
     warnings = []
     if sharp < BLURRED:
         warnings.append("blurred")
-    if not exact and max(picture.size) < SMALL:
+    if not exact and (max(picture.size) < SMALL or min(picture.size) < NARROW):
         warnings.append("small")
-    if ImageStat.Stat(grey.reduce(max(1, max(grey.size) // 200))).mean[0] < DARK:
+    few = (max(1, picture.width // SAMPLE_EVERY), max(1, picture.height // SAMPLE_EVERY))
+    sample = picture.resize(few, Image.Resampling.NEAREST).convert("L")
+    if ImageStat.Stat(sample).mean[0] < DARK:
         warnings.append("dark")
     return sharp, warnings
 
 
-def sharpness(grey: Image.Image) -> int:
+def sharpness(picture: Image.Image) -> int:
     """Return how much fine detail the sharpest places have: the variance of the Laplacian.
 
     Twelve places are looked at, and the third best counts, so that a plain background around a
@@ -321,15 +330,15 @@ def sharpness(grey: Image.Image) -> int:
     from PIL import ImageFilter
 
     laplacian = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
-    side = min(144, *grey.size)
+    side = min(144, *picture.size)
     if side < 3:
         return 0
     found = []
     for across in range(4):
         for down in range(3):
-            left = (grey.width - side) * (2 * across + 1) // 8
-            top = (grey.height - side) * (2 * down + 1) // 6
-            place = grey.crop((left, top, left + side, top + side)).filter(laplacian)
-            inner = place.crop((1, 1, side - 1, side - 1))
+            left = (picture.width - side) * (2 * across + 1) // 8
+            top = (picture.height - side) * (2 * down + 1) // 6
+            place = picture.crop((left, top, left + side, top + side)).convert("L")
+            inner = place.filter(laplacian).crop((1, 1, side - 1, side - 1))
             found.append(ImageStat.Stat(inner).var[0])
     return round(sorted(found)[-3])

@@ -30,7 +30,7 @@ from heyan.documents.models import (
     Document,
     DocumentState,
 )
-from heyan.documents.rules import check_open
+from heyan.documents.rules import check_amounts, check_open
 from heyan.documents.states import move
 from heyan.documents.store import (
     current_documents,
@@ -101,8 +101,8 @@ def receive(
     """Take one picture into custody; the same upload token again returns the first's document.
 
     *key* was checked against the root (`documents.vault`). Raises `images.ImageRefused`,
-    `NeedsOverride`, `rules.UploadClosed` when the registration changed meanwhile, and
-    `ObjectStoreUnavailable`.
+    `NeedsOverride`, `rules.UploadClosed` and `rules.QuotaReached` when the registration changed
+    meanwhile, and `ObjectStoreUnavailable`.
     """
     found = find_upload(session, registration.id, upload.token)
     # No connection is held while the picture is worked on.
@@ -154,6 +154,8 @@ def _make_known(
         if found is not None:
             return found
         check_open(session, registration, spec.kind)
+        # Again under the lock: uploads at once all passed the first look.
+        check_amounts(session, settings, registration, spec.kind)
         moment = clock.now()
         older = _supersede(session, settings, registration.id, spec.kind, moment)
         draft = status is RegistrationStatus.DRAFT

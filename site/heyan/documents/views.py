@@ -35,10 +35,9 @@ from heyan.consent.service import ConsentMissing
 from heyan.custody.images import ImageRefused, Limits
 from heyan.custody.pool import default_pool
 from heyan.custody.sealing import UntrustedVaultKey, VaultPublicKey
-from heyan.documents import kinds, rules, service, wording
+from heyan.documents import kinds, rules, service, timeline, wording
 from heyan.documents.models import Document, DocumentState
 from heyan.documents.store import current_documents
-from heyan.documents.timeline import custody_of
 from heyan.documents.vault import sealing_key
 from heyan.events.models import DocumentKind, EventDocumentKind
 from heyan.registrations.links import step_url
@@ -67,6 +66,8 @@ class Trouble:
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     closed: str = ""
+    # The door opens once the person has agreed.
+    consent: bool = False
     status: int = HTTPStatus.UNPROCESSABLE_ENTITY
 
 
@@ -232,7 +233,7 @@ def _before_the_body(
         return Trouble(closed=words, status=HTTPStatus.TOO_MANY_REQUESTS)
     except ConsentMissing:
         words = _("上传之前，需要先单独同意处理和转交身份认证材料。")
-        return Trouble(closed=words, status=HTTPStatus.FORBIDDEN)
+        return Trouble(closed=words, consent=True, status=HTTPStatus.FORBIDDEN)
     except UntrustedVaultKey as untrusted:
         _no_key(registration, untrusted)
         words = _("本项目的封存钥匙没有通过校验，为了安全，暂停接收材料。请稍后再试，或致电我们。")
@@ -299,6 +300,9 @@ def _take(
         trouble = Trouble(warnings=[wording.warning_in_words(code) for code in asked.warnings])
     except rules.UploadClosed as closed:
         trouble = Trouble(closed=wording.closed_in_words(closed), status=HTTPStatus.CONFLICT)
+    except rules.QuotaReached as reached:
+        words = wording.quota_in_words(reached)
+        trouble = Trouble(closed=words, status=HTTPStatus.TOO_MANY_REQUESTS)
     else:
         target = url_for("documents.show", document_id=document.id)
         return jsonify(redirect=target) if _wants_json() else redirect(target, 303)
@@ -323,7 +327,7 @@ def show(document_id: uuid.UUID) -> Page:
     event = registration.event
     spec = next((item for item in event.document_kinds if item.kind is document.kind), None)
     receipts = service.receipts_of(session, document_id)
-    custody = custody_of(
+    custody = timeline.custody_of(
         session,
         document,
         [step for step, _receipt in receipts],
@@ -340,8 +344,8 @@ def show(document_id: uuid.UUID) -> Page:
         label=kinds.label(document.kind),
         custody=custody,
         consent=standing_consent(session, registration, HAND_OVER),
-        signed=sum(receipt is not None for _step, receipt in receipts),
-        steps=len(receipts),
+        receipts=receipts,
+        step_names=timeline.step_names(),
         replaceable=replaceable,
         draft=registration.status is RegistrationStatus.DRAFT,
         DocumentState=DocumentState,
@@ -363,9 +367,13 @@ def _replaceable(registration: Registration, document: Document) -> bool:
 @public_pages.get("/documents/<uuid:document_id>/receipts")
 @requires(Permission.OWN_ENROLMENT)
 def receipts(document_id: uuid.UUID) -> Page:
-    """Hand out the signed receipts (DSSE) of every step, to keep and to verify anywhere."""
+    """Hand out the signed receipts (DSSE) of every step, or of one, to keep and to verify."""
     document = _own(document_id)
     rows = service.receipts_of(web.session(), document_id)
+    if wanted := request.args.get("step"):
+        rows = [(step, receipt) for step, receipt in rows if str(step.id) == wanted]
+        if not rows:
+            abort(404)
     body = {
         "format": "heyan-receipts/1",
         "document_id": str(document.id),
@@ -382,7 +390,8 @@ def receipts(document_id: uuid.UUID) -> Page:
     }
     text = json.dumps(body, ensure_ascii=False, indent=2)
     response = Response(text, mimetype="application/json")
-    name = f"receipts-{document.id.hex[-8:]}.json"
+    which = f"-{rows[0][0].step.value}" if wanted else ""
+    name = f"receipts-{document.id.hex[-8:]}{which}.json"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
