@@ -104,9 +104,14 @@ def canonical(value: Any) -> bytes:
 
 
 def check_receipt(root: Root, path: Path) -> str:
-    """Check a receipt (or a JSON list of them) and say what it states."""
+    """Check a receipt, a JSON list of them, or a site's download; say what they state."""
     found = _json(path.read_text("utf-8"))
+    if isinstance(found, dict) and found.get("format") == "heyan-receipts/1":
+        # Those still being signed hold no envelope yet.
+        found = [one["envelope"] for one in found["receipts"] if one["envelope"]]
     said = [root.read(one, "receipt") for one in (found if isinstance(found, list) else [found])]
+    if not said:
+        raise Wrong("it holds no signed receipt yet")
     return "; ".join(f"document {one['document_id']}: {one['step']} at {one['at']}" for one in said)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from heyan import clock
 from heyan.decisions.models import Decision, Outcome
 from heyan.decisions.reasons import Reason, reason
 from heyan.documents.models import CustodyEvent, CustodyStep, Document, DocumentState
@@ -134,6 +135,8 @@ def _handed_over(
     )
     seal = Seal("handed", "now", _("已备好，等%(organizer)s取走", organizer=organizer))
     seal.lines = [Line(words + _("文件只有对方的钥匙能打开。"))]
+    if C.ACKNOWLEDGED not in last and document.state is DocumentState.RELEASED:
+        seal.lines.append(Line(_("对方 3 天没有确认收到，我们就提醒对方。")))
     if fetched := last.get(C.FETCHED):
         seal.title = _("%(organizer)s已取走", organizer=organizer)
         seal.lines.append(Line(_("对方已下载。"), fetched.at))
@@ -160,9 +163,35 @@ def _not_handed_over(document: Document, organizer: str) -> Seal:
         words = _("轮到您时，才会编入下一批交给对方。")
         return Seal("handed", "later", _("候补中，暂不转交"), lines=[Line(words)])
     words = _("将编入下一批，只加密给%(organizer)s。", organizer=organizer)
-    return Seal(
-        "handed", "now", _("等待转交%(organizer)s", organizer=organizer), lines=[Line(words)]
-    )
+    title = _("等待转交%(organizer)s", organizer=organizer)
+    by = Line(_("预计最晚编好"), next_batch_by(document))
+    return Seal("handed", "now", title, lines=[Line(words), by])
+
+
+def next_batch_by(document: Document) -> datetime:
+    """Return by when the event's own hours make the next batch; sooner by size or a deadline."""
+    event = document.registration.event
+    since = event.last_batch_at or document.registration.submitted_at or document.received_at
+    by_schedule = since + timedelta(hours=event.batch_every_hours)
+    # The worker looks every minute; a batch takes some.
+    return max(by_schedule, clock.now()) + timedelta(minutes=10)
+
+
+def step_names() -> dict[CustodyStep, str]:
+    """Return what each step's receipt is called."""
+    return {
+        C.RECEIVED: _("收到"),
+        C.SEALED: _("封存"),
+        C.PREPARED: _("编入批次"),
+        C.OFFERED: _("备好待取"),
+        C.FETCHED: _("对方下载"),
+        C.ACKNOWLEDGED: _("对方确认收到"),
+        C.ACCEPTED: _("核验通过"),
+        C.RETURNED: _("退回"),
+        C.SUPERSEDED: _("被替换"),
+        C.WITHDRAWN: _("撤回"),
+        C.DESTROYED: _("销毁"),
+    }
 
 
 def _release_facts(session: Session, release_id: Any) -> tuple[int, datetime | None]:
@@ -193,7 +222,8 @@ def _checked(
         return _stamp(seal, last.get(C.RETURNED))
     if C.OFFERED in last and document.state is DocumentState.RELEASED:
         words = _("有结果会在站内通知您。需要补交时，只需重传这一份。")
-        return Seal("checked", "now", _("正在核验"), lines=[Line(words)])
+        until = Line(_("补交截止"), document.registration.event.documents_until)
+        return Seal("checked", "now", _("正在核验"), lines=[Line(words), until])
     return Seal("checked", "later", _("核验"))
 
 

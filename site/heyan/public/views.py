@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 from flask import Blueprint, Response, render_template, url_for
@@ -10,6 +11,7 @@ from heyan import clock, web
 from heyan.access import public
 from heyan.events.service import open_events
 from heyan.leads.panel import panel
+from heyan.releases.fingerprint import key_fingerprint
 
 public_pages = Blueprint("public", __name__)
 SHOWN_EVENTS = 6
@@ -33,7 +35,13 @@ def home() -> str:
 @public
 def custody() -> str:
     """Tell in plain words how documents are protected, and against what they are not."""
-    return render_template("public/custody.html", limits=web.settings())
+    root = web.settings().root_public_key
+    return render_template(
+        "public/custody.html",
+        limits=web.settings(),
+        root_key=base64.b64encode(root).decode(),
+        root_fingerprint=key_fingerprint(root),
+    )
 
 
 @public_pages.get("/contact")

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from heyan.consent import service as consents
 from heyan.consent.models import ConsentRecord
 from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
-from heyan.documents.models import Document
+from heyan.documents.models import Document, DocumentState
 from heyan.documents.store import current_documents
 from heyan.events.models import DocumentKind, Event
 from heyan.registrations.idnumbers import NumberKind
@@ -54,6 +54,13 @@ class Progress:
     def complete(self) -> bool:
         """Whether everything that the event asks for is there."""
         return all(step in self.done for step in self.steps if step is not Step.CHECK)
+
+    @property
+    def consent_ended(self) -> bool:
+        """Whether documents that nobody has got yet wait for a new consent."""
+        held = (DocumentState.SEALED, DocumentState.RETURNED)
+        asked = Step.CONSENTS in self.steps and Step.CONSENTS not in self.done
+        return asked and any(one.state in held for one in self.documents.values())
 
 
 def number_kinds(event: Event) -> list[NumberKind]:

@@ -237,6 +237,42 @@ def test_on_the_fourteenth_birthday_the_students_own_consent_is_asked(
         session.rollback()
 
 
+def test_who_submitted_is_told_that_the_old_consent_ended_and_agrees_again(
+    person: Person, world: World
+) -> None:
+    """S-006, L-03: told on the registration, the list and the custody page; one page ends it."""
+    event = world.event()
+    registration, document = person.submitted(event.slug)
+    pages = ("/registrations", f"/registrations/{registration}", f"/documents/{document}")
+    again = f"/registrations/{registration}/consents"
+    assert all(again not in person.get(page).text for page in pages)
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE organizations SET version = 2 WHERE id = %s", (event.organization_id,)
+        )
+    for page in pages:
+        assert again in person.get(page).text, page
+    assert "您以前的同意不再适用" in words_of(person.get(again))
+    refused = person.upload(registration, picture())
+    assert refused.status_code == 403
+    assert again in refused.text
+    assert person.agree(registration).status_code == 303
+    assert all(again not in person.get(page).text for page in pages)
+
+
+def test_time_left_stands_wherever_a_deadline_counts(person: Person, world: World) -> None:
+    """UX: on each step of a draft and at each upload, without a script too."""
+    event = world.event()
+    registration = person.ready(event.slug)
+    for page in ("fields", "consents", "identity", "documents", "documents/id_card_front"):
+        assert "还剩 4 天 23 小时" in words_of(person.get(f"/registrations/{registration}/{page}"))
+    assert "还剩 4 天 23 小时" in words_of(person.get("/registrations"))
+    assert person.upload(registration, picture()).status_code == 303
+    person.post(f"/registrations/{registration}/check")
+    late = words_of(person.get(f"/registrations/{registration}/documents/id_card_front"))
+    assert "还剩 9 天 23 小时" in late
+
+
 def test_a_renamed_organizer_is_asked_about_again(person: Person, world: World) -> None:
     """A7."""
     event = world.event()
