@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = """# Licences
@@ -40,7 +41,7 @@ def licence(package: str) -> str:
     """Return the licence that an installed package names."""
     if package in READ:
         return READ[package]
-    about = metadata.metadata(package)
+    about: Any = metadata.metadata(package)  # its type knows less than the object
     classes = [
         one.rpartition("::")[2].strip()
         for one in about.get_all("Classifier", [])

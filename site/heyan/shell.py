@@ -136,7 +136,7 @@ def _unread_notices() -> int:
 def _surface() -> str:
     person = web.login_session()
     if person and request.path.startswith("/account/") and person.realm is not Realm.PUBLIC:
-        return person.realm.value
+        return str(person.realm.value)
     for surface in ("staff", "organizer"):
         if request.path.startswith(f"/{surface}"):
             return surface

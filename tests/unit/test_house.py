@@ -154,7 +154,7 @@ def test_settings_are_dataclass_fields_with_words() -> None:
         assert len(declarations(kind)) == len(dataclasses.fields(kind))
 
 
-# What the policy, the custody page and the consents promise in numbers, and the bound that holds it.
+# What policy, custody page and consents promise in numbers, and the settings that hold it.
 PROMISED = {
     "draft_days": 7,
     "superseded_hours": 24,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
@@ -95,6 +96,16 @@ def waiting(session: Session, organization_id: uuid.UUID) -> list[Waiting]:
         .order_by(Event.closes_at)
     )
     return [Waiting(event, count) for event, count in rows]
+
+
+def unconfirmed(session: Session, late_since: datetime) -> tuple[int, int]:
+    """Return how many batches no organizer has confirmed, and how many since *late_since*."""
+    row = session.execute(
+        select(func.count(), func.count().filter(Release.offered_at < late_since)).where(
+            Release.state.in_((ReleaseState.OFFERED, ReleaseState.FETCHED))
+        )
+    ).one()
+    return int(row[0]), int(row[1])
 
 
 def request_release(

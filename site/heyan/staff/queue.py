@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -20,7 +18,8 @@ from heyan.events import editing
 from heyan.leads import service as leads
 from heyan.organizations import service as organizations
 from heyan.releases import recipients
-from heyan.releases.models import RecipientStatus, Release, ReleaseState
+from heyan.releases import service as releases
+from heyan.releases.models import RecipientStatus
 
 # An offered batch that nobody acknowledged for this long is named to both sides (L2b).
 ACKNOWLEDGE_WITHIN = timedelta(days=7)
@@ -47,10 +46,6 @@ def waiting_for(session: Session, person: SignedIn) -> list[Waiting]:
     return sorted(lines, key=lambda line: (line.overdue == 0, line.count == 0))
 
 
-def _count(session: Session, model: Any, *conditions: Any) -> int:
-    return session.scalar(select(func.count()).select_from(model).where(*conditions)) or 0
-
-
 def _leads(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     live, overdue = leads.waiting(session)
     yield Waiting(_("等着回电的人"), live, overdue, url_for("staff_leads.index"))
@@ -68,12 +63,11 @@ def _events(session: Session, _person: SignedIn) -> Iterator[Waiting]:
 
 
 def _batches(session: Session, _person: SignedIn) -> Iterator[Waiting]:
-    offered = Release.state.in_((ReleaseState.OFFERED, ReleaseState.FETCHED))
-    late = Release.offered_at < clock.now() - ACKNOWLEDGE_WITHIN
+    offered, late = releases.unconfirmed(session, clock.now() - ACKNOWLEDGE_WITHIN)
     yield Waiting(
         _("主办单位还没有签收的批次"),
-        _count(session, Release, offered),
-        _count(session, Release, offered, late),
+        offered,
+        late,
         url_for("staff_organizations.index", state="active"),
     )
 
