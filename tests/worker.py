@@ -22,10 +22,13 @@ from deploy.local.machine import Machine
 from deploy.local.variables import ROOT
 from heyan import db
 from heyan.app import build
+from heyan.custody.sealing import SealContext
+from heyan.documents.models import Document
 from heyan.settings import Settings
 from tests.enrolment import Person, World
 from uploads_worker import running, vault
 from uploads_worker.context import Context
+from uploads_worker.opening import open_sealed
 from uploads_worker.settings import WorkerSettings
 
 VERIFY = ROOT / "static" / "tools" / "heyan_verify.py"
@@ -81,6 +84,19 @@ def submit(world: World, context: Context, **changes: Any) -> Case:
     return Case(event.id, event.slug, uuid.UUID(registration), uuid.UUID(document))
 
 
+def opened(context: Context, document_id: uuid.UUID) -> bytes:
+    """Open a document as a batch would."""
+    with context.sessions() as session:
+        row = session.get_one(Document, document_id)
+    return open_sealed(
+        context.objects.get_sealed(row.object_key, row.object_version),
+        private_key=context.keyring.vault_private_key(row.vault_key_id),
+        context=SealContext(row.event_id, row.registration_id, row.id, row.kind.value),
+        sha256=bytes(row.ciphertext_sha256),
+        commitment=bytes(row.commitment),
+    )
+
+
 def age_key() -> tuple[str, str]:
     """Return a new age identity and its recipient."""
     identity = pyrage.x25519.Identity.generate()
@@ -134,6 +150,7 @@ __all__ = [
     "audit_of",
     "command",
     "context",
+    "opened",
     "person",
     "root_text",
     "submit",

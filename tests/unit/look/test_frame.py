@@ -82,7 +82,7 @@ def test_asking_about_the_session_tells_how_long_it_lives(
 
 
 def test_an_error_page_has_a_number_to_quote(visitor: FlaskClient) -> None:
-    """C-73, SECURITY 40: STYLE 16: what happened, what to do, a number; never a trace."""
+    """C-73, SECURITY 40, STYLE 16: what happened, what to do, a number; never a trace."""
     page = visitor.get("/nowhere")
     assert page.status_code == 404
     assert Read(page.text).faults == []
@@ -92,7 +92,7 @@ def test_an_error_page_has_a_number_to_quote(visitor: FlaskClient) -> None:
 
 
 def test_without_a_database_a_page_says_so_instead_of_failing(world: World, person: Person) -> None:
-    """C-73, SECURITY 50: Faults: the error page needs neither the database nor a person."""
+    """C-73, SECURITY 50: the error page needs neither the database nor a person."""
     gone = world.settings.database_url.rsplit("@", 1)[0] + "@127.0.0.1:9/none?connect_timeout=2"
     app = build(dataclasses.replace(world.settings, database_url=gone))
     for client in (app.test_client(), app.test_client()):

@@ -20,7 +20,7 @@ from heyan.documents.vault import sealing_key
 from heyan.registrations.models import Registration
 from tests.conftest import Clock
 from tests.enrolment import World, id_number, picture
-from tests.worker import age_key, audit_of, root_text, submit, verify
+from tests.worker import age_key, audit_of, opened, root_text, submit, verify
 from uploads_worker import (
     destruction,
     endings,
@@ -39,18 +39,6 @@ from uploads_worker.opening import OpeningFailed, open_sealed
 def document_of(context: Context, document_id: uuid.UUID) -> Document:
     with context.sessions() as session:
         return session.get_one(Document, document_id)
-
-
-def opened(context: Context, document_id: uuid.UUID) -> bytes:
-    """Open a document as a batch would."""
-    row = document_of(context, document_id)
-    return open_sealed(
-        context.objects.get_sealed(row.object_key, row.object_version),
-        private_key=context.keyring.vault_private_key(row.vault_key_id),
-        context=SealContext(row.event_id, row.registration_id, row.id, row.kind.value),
-        sha256=bytes(row.ciphertext_sha256),
-        commitment=bytes(row.commitment),
-    )
 
 
 def number_of(context: Context, registration_id: uuid.UUID) -> str:
@@ -112,7 +100,7 @@ def test_an_ended_event_gets_no_key(world: World, context: Context) -> None:
 def test_every_step_has_a_receipt_that_a_stranger_can_check(
     world: World, context: Context, tmp_path: Path
 ) -> None:
-    """C3, C-26: the stand-alone tool verifies it by the root's public key; a flipped bit is named."""
+    """C3, C-26: a stand-alone tool verifies it by the root's public key; a flipped bit is named."""
     case = submit(world, context)
     assert receipts.sign_lately(context) >= 2
     assert receipts.sign_all(context) == 0
