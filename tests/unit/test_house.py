@@ -188,3 +188,13 @@ def test_what_the_texts_promise_is_what_the_registry_keeps() -> None:
     assert f"被替换的旧件 {PROMISED['superseded_hours']} 小时内销毁" in zh
     assert f"没有提交的草稿 {PROMISED['draft_days']} 天后销毁" in zh
     assert cookies.DEVICE.max_age == PROMISED["trusted_device_days"] * 86400
+
+
+def test_operators_are_told_of_log_events_that_exist() -> None:
+    """What operations.md says to alert on is written somewhere (SECURITY 50)."""
+    told = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    line = next(line for line in told.splitlines() if "Alert on these log events" in line)
+    events = re.findall(r"`([a-z_.]+)`", line)
+    code = text_of("site", "uploads_worker", kinds=(".py",))
+    assert len(events) > 5
+    assert [name for name in events if f'"{name}"' not in code] == []
