@@ -181,6 +181,8 @@ def _upload_page(registration: Registration, spec: EventDocumentKind, trouble: T
         identity_rows=identity_rows(registration.event),
         hand_over_rows=hand_over_rows(registration.event),
         limits=web.settings(),
+        least=service.picture_spec(spec, web.settings(), rotation=0).min_side,
+        asked_for=wording.asked_for(spec),
         size=wording.size,
     )
     return page, status

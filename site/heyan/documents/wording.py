@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from heyan.custody.images import ImageRefused
 from heyan.documents.rules import Closed, Quota, QuotaReached, UploadClosed
+from heyan.events.models import EventDocumentKind
 from heyan.settings import Settings
 
 MIB = 1024 * 1024
@@ -20,6 +21,22 @@ def size(count: Any) -> str:
     except (TypeError, ValueError):
         return str(count)
     return f"{number / MIB:.1f} MB" if number >= MIB else f"{max(1, round(number / 1024))} KB"
+
+
+def asked_for(spec: EventDocumentKind) -> str:
+    """Return what the organizer wants the picture to be, empty where anything legible will do."""
+    wanted = []
+    if spec.width and spec.height:
+        wanted.append(str(_("%(width)s×%(height)s 像素", width=spec.width, height=spec.height)))
+    if spec.dpi:
+        wanted.append(str(_("%(dpi)s DPI", dpi=spec.dpi)))
+    if spec.min_bytes:
+        wanted.append(
+            str(_("%(least)s 到 %(most)s", least=size(spec.min_bytes), most=size(spec.max_bytes)))
+        )
+    elif wanted:
+        wanted.append(str(_("不超过 %(most)s", most=size(spec.max_bytes))))
+    return str(_("，")).join([*wanted, "JPEG"]) if wanted else ""
 
 
 def closed_in_words(closed: UploadClosed) -> str:
@@ -117,8 +134,8 @@ def _of_size(refused: ImageRefused) -> str | None:
         ),
         "wrong_ratio": _(
             "照片的宽高比例要与 %(limit)s 像素一致，这张是 %(measured)s。请裁剪后再上传。",
-            limit=limit,
-            measured=measured,
+            limit=str(limit).replace("x", "×"),
+            measured=str(measured).replace("x", "×"),
         ),
         "too_few_bytes": _(
             "主办单位要求文件不小于 %(limit)s，这张照片转换后最多只有 %(measured)s。"
