@@ -13,6 +13,7 @@ from deploy.local.machine import Machine
 from heyan import db
 from heyan.app import build
 from heyan.settings import Settings
+from tests.accounts import quick
 from tests.enrolment import Person, World, pinned
 
 
@@ -21,7 +22,9 @@ def world(engines: Machine) -> Iterator[World]:
     """The site in this process over migrated engines, with a signing root of the test's own."""
     bootstrap.migrate(engines)
     root = Ed25519PrivateKey.generate()
-    settings = Settings.from_env({**engines.variables.web(), "ROOT_PUBLIC_KEY": pinned(root)})
+    settings = quick(
+        Settings.from_env({**engines.variables.web(), "ROOT_PUBLIC_KEY": pinned(root)})
+    )
     app = build(settings)
     web = db.make_engine(settings.database_url, pool_size=20)
     owner = create_engine(engines.postgres.url("owner").replace("://", "+psycopg://", 1))
