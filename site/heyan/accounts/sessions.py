@@ -150,6 +150,29 @@ def load(session: Session, settings: Settings, token: str) -> SignedIn | None:
     )
 
 
+def stands(session: Session, signed_in: SignedIn, permission: Permission) -> bool:
+    """Tell whether *signed_in* may still go on with something long, such as a download (C-51).
+
+    Not when signed out, disabled, or without a role that holds *permission*; time alone ends no
+    answer that has begun.
+    """
+    row = session.execute(
+        select(LoginSession.id)
+        .join(Account, Account.id == LoginSession.account_id)
+        .where(
+            LoginSession.id == signed_in.id,
+            LoginSession.revoked_at.is_(None),
+            Account.status == AccountStatus.ACTIVE,
+        )
+    ).first()
+    if row is None:
+        return False
+    roles = session.scalars(
+        select(AccountRole.role).where(AccountRole.account_id == signed_in.account_id)
+    )
+    return allowed(frozenset(roles), permission)
+
+
 def _password_due(settings: Settings, account: Account, moment: datetime) -> bool:
     days, changed = settings.staff_password_max_age_days, account.password_changed_at
     if not days or changed is None or account.realm is not Realm.STAFF:

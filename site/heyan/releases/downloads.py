@@ -6,6 +6,7 @@ Memory stays flat: the store's chunks go through one at a time (C-80, SECURITY 3
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,9 @@ from heyan.releases.models import Release
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 LARGEST_DIGITS = 18
 Left = Callable[[int, int], None]
+May = Callable[[], bool]
+# How often a running download looks whether its reader may still have it.
+LOOK_SECONDS = 2.0
 
 
 class RangeUnsatisfiable(Exception):
@@ -83,8 +87,11 @@ def answer(
     ranged: str | None,
     if_range: str | None,
     left: Left,
+    may: May,
 ) -> Response:
     """Return the file, or the part of it that was asked for; *left* hears what has left.
+
+    It breaks off when *may*, asked now and then, says no (C-51).
 
     Raises `ObjectMissing`, `ObjectStoreUnavailable`.
     """
@@ -114,15 +121,19 @@ def answer(
     if head:
         return Response(status=status, headers=headers)
     part = objects.open_release(str(release.object_key), span.first, span.last)
-    return Response(Outgoing(part, left), status=status, headers=headers, direct_passthrough=True)
+    return Response(
+        Outgoing(part, left, may), status=status, headers=headers, direct_passthrough=True
+    )
 
 
 class Outgoing:
     """The chunks of a range on their way out; tells how far they came, once, at the end."""
 
-    def __init__(self, part: ReleaseRange, left: Left) -> None:
+    def __init__(self, part: ReleaseRange, left: Left, may: May) -> None:
         self._part = part
         self._left: Left | None = left
+        self._may = may
+        self._look_at = time.monotonic() + LOOK_SECONDS
         self._at = part.first
         self._pending = 0
 
@@ -133,6 +144,12 @@ class Outgoing:
         # Being asked for more means that the chunk before has been taken.
         self._at += self._pending
         self._pending = 0
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_SECONDS
+            if not self._may():
+                # Fewer bytes than were announced: the server cuts the connection.
+                self._tell()
+                raise StopIteration
         chunk = next(self._part.chunks, None)
         if chunk is None:
             self._tell()

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, public, requires
+from heyan.accounts.sessions import stands
 from heyan.custody.objects import ObjectMissing
 from heyan.decisions import service as decisions
 from heyan.decisions.reasons import REASONS
@@ -155,7 +156,9 @@ def manifest(release_id: uuid.UUID) -> Response:
 @requires(P.ORGANIZER_RELEASES)
 def file(release_id: uuid.UUID) -> Response:
     """Stream the age file or a range of it; it counts as fetched once its last byte has left."""
-    release = _offered(release_id)
+    release, person = _offered(release_id), web.login_session()
+    if not web.session().get_one(Organization, organization_id()).active:
+        abort(403, description=_("贵单位与本站的合作已暂停，暂时不能下载。请致电我们。"))
     sessions, actor, organization = web.heyan().sessions, web.actor(), organization_id()
 
     def left(first: int, end: int) -> None:
@@ -165,6 +168,13 @@ def file(release_id: uuid.UUID) -> Response:
         except (ReleaseUnknown, SQLAlchemyError) as error:
             # The bytes are gone already; the acknowledgement is what the ledger rests on.
             log.warning("fetch_not_recorded", release_id=str(release_id), kind=type(error).__name__)
+
+    def may() -> bool:
+        try:
+            with sessions() as session:
+                return person is not None and stands(session, person, P.ORGANIZER_RELEASES)
+        except SQLAlchemyError:
+            return False
 
     # Streaming may take long: no database connection is held for it.
     web.session().close()
@@ -176,6 +186,7 @@ def file(release_id: uuid.UUID) -> Response:
             ranged=request.headers.get("Range"),
             if_range=request.headers.get("If-Range"),
             left=left,
+            may=may,
         )
     except ObjectMissing:
         log.warning("release_object_missing", release_id=str(release_id))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import delete, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, joinedload
 
+from heyan.accounts import sessions
+from heyan.accounts.models import Account, AccountRole, AccountStatus
 from heyan.documents.custody import steps_of
 from heyan.documents.models import Document
 from heyan.documents.timeline import custody_of
 from heyan.events.models import Event
+from heyan.organizations.models import Organization
 from heyan.registrations.models import Registration
 from tests.organizer import Member, batch
 from tests.releases import Batches, Organizer
@@ -182,3 +186,55 @@ def test_a_batch_can_be_asked_for_and_its_destruction_confirmed_only_when_it_is_
             shown = custody_of(session, document, steps_of(session, document.id), None, None)
     lines = [line.text for seal in shown.seals for line in seal.lines]
     assert any("确认已销毁它手里的全部副本" in line for line in lines)
+
+
+@pytest.mark.parametrize("how", ["disabled", "signed out", "role taken", "database away"])
+def test_a_download_ends_with_the_right_to_it(
+    batches: Batches,
+    organizer: Organizer,
+    owner: Member,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    """C-51: the next request is denied, and so is the rest of an answer that has begun."""
+    monkeypatch.setattr("heyan.releases.downloads.LOOK_SECONDS", 0.0)
+    path = _path(batches, organizer)
+    size = batches.releases(organizer)[-1].file_bytes or 0
+    answer = owner.get(f"{path}/file", buffered=False)
+    chunks = iter(answer.response)
+    taken = len(next(chunks))
+    assert taken < size
+    if how == "database away":
+        monkeypatch.setattr(
+            "heyan.releases.views.stands", lambda *_: (_ for _ in ()).throw(SQLAlchemyError())
+        )
+    else:
+        with Session(batches.owner) as session:
+            if how == "disabled":
+                session.get_one(Account, owner.account_id).status = AccountStatus.DISABLED
+            elif how == "signed out":
+                sessions.end_all(session, owner.account_id)
+            else:
+                session.execute(
+                    delete(AccountRole).where(AccountRole.account_id == owner.account_id)
+                )
+            session.commit()
+    assert sum(map(len, chunks)) == 0
+    answer.close()
+    assert _state(batches, organizer) == "offered"
+    if how != "database away":
+        assert owner.get(f"{path}/file").status_code in (302, 403)
+
+
+def test_an_organizer_that_is_paused_gets_no_pictures(
+    batches: Batches, organizer: Organizer, owner: Member
+) -> None:
+    """C-51: what it holds may still be decided; nothing more is handed out."""
+    path = _path(batches, organizer)
+    with Session(batches.owner) as session:
+        event = session.get_one(Event, organizer.event_id)
+        session.get_one(Organization, event.organization_id).active = False
+        session.commit()
+    assert owner.get(f"{path}/file").status_code == 403
+    assert owner.get(path).status_code == 200
+    assert _state(batches, organizer) == "offered"
