@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, exists, func, or_, select, text
@@ -119,42 +119,40 @@ def _releases(context: Context) -> int:
 
 def _orphans(context: Context) -> int:
     """Remove sealed objects that no row knows, and those whose row says they were destroyed."""
-    limit = clock.now() - timedelta(hours=context.settings.orphan_hours)
-    gone = 0
-    old = (one for one in context.objects.list_sealed() if one.modified < limit)
-    for page in _pages(old):
-        keys = {one.key for one in page}
-        with context.sessions() as session:
-            alive = set(
-                session.scalars(
-                    select(Document.object_key).where(
-                        Document.object_key.in_(keys), Document.destroyed_at.is_(None)
-                    )
-                )
-            )
-        for key in sorted(keys - alive):
-            context.objects.destroy_sealed(key)
-            gone += 1
-            _note(context, "objects.destroy_orphan", key)
-    return gone
+    return _remove_unknown(
+        context, context.objects.list_sealed(), Document, context.objects.destroy_sealed
+    )
 
 
 def _release_orphans(context: Context) -> int:
-    limit = clock.now() - timedelta(hours=context.settings.orphan_hours)
-    gone = context.objects.abort_unfinished(limit)
-    old = (one for one in context.objects.list_releases() if one.modified < limit)
-    for page in _pages(old):
+    """The same for batches, and for uploads of one that never ended."""
+    gone = context.objects.abort_unfinished(_young(context))
+    return gone + _remove_unknown(
+        context, context.objects.list_releases(), Release, context.objects.destroy_release
+    )
+
+
+def _young(context: Context) -> datetime:
+    """Since when an object may still wait for its row."""
+    return clock.now() - timedelta(hours=context.settings.orphan_hours)
+
+
+def _remove_unknown(
+    context: Context,
+    found: Iterable[StoredObject],
+    table: type[Document | Release],
+    destroy: Callable[[str], int],
+) -> int:
+    limit, gone = _young(context), 0
+    for page in _pages(one for one in found if one.modified < limit):
         keys = {one.key for one in page}
+        known = select(table.object_key).where(
+            table.object_key.in_(keys), table.destroyed_at.is_(None)
+        )
         with context.sessions() as session:
-            alive = set(
-                session.scalars(
-                    select(Release.object_key).where(
-                        Release.object_key.in_(keys), Release.destroyed_at.is_(None)
-                    )
-                )
-            )
+            alive = set(session.scalars(known))
         for key in sorted(keys - alive):
-            context.objects.destroy_release(key)
+            destroy(key)
             gone += 1
             _note(context, "objects.destroy_orphan", key)
     return gone
