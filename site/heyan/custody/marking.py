@@ -21,6 +21,7 @@ ANGLE = 28
 DARK, LIGHT = (38, 46, 60), (255, 255, 255)
 DARK_ALPHA, LIGHT_ALPHA = 96, 72
 SMALLEST_LETTERS = 9
+STRIPS = 20
 
 
 @lru_cache(maxsize=8)
@@ -96,8 +97,26 @@ def draw(picture: Image.Image, lines: list[str]) -> None:
     """Draw *lines* all over *picture* (RGB), in place."""
     letters = max(SMALLEST_LETTERS, round(max(picture.size) / 58))
     colours, mask = tile(lines, letters)
+    pieces = _inked(colours, mask)
     width, height = mask.width + 2 * letters, mask.height
     for row, top in enumerate(range(-height // 3, picture.height, height)):
         start = -width // 2 if row % 2 else -width // 8
         for left in range(start, picture.width, width):
-            picture.paste(colours, (left, top), mask)
+            for across, down, colour, shown in pieces:
+                picture.paste(colour, (left + across, top + down), shown)
+
+
+def _inked(
+    colours: Image.Image, mask: Image.Image
+) -> list[tuple[int, int, Image.Image, Image.Image]]:
+    """Return the upright strips of a tile that hold ink: where, colours, how much shows.
+
+    More than half of a slanted tile is empty, and laying that costs as much as ink does.
+    """
+    pieces, step = [], -(-mask.width // STRIPS)
+    for left in range(0, mask.width, step):
+        strip = mask.crop((left, 0, min(left + step, mask.width), mask.height))
+        if box := strip.getbbox():
+            place = (left + box[0], box[1], left + box[2], box[3])
+            pieces.append((place[0], place[1], colours.crop(place), strip.crop(box)))
+    return pieces

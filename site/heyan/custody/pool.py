@@ -86,7 +86,7 @@ class Child:
 
     def work(
         self, request: dict[str, Any], data: bytes, seconds: float
-    ) -> tuple[dict[str, Any], bytearray]:
+    ) -> tuple[dict[str, Any], bytes]:
         """Return the child's answer. Raises `_Gone` when there is none within *seconds*."""
         self.wait_ready()
         self.served += 1
@@ -94,7 +94,7 @@ class Child:
 
     def _exchange(
         self, request: dict[str, Any] | None, data: bytes, until: float
-    ) -> tuple[dict[str, Any], bytearray]:
+    ) -> tuple[dict[str, Any], bytes]:
         end = _Timed(self._end, until)
         try:
             if request is not None:
@@ -207,7 +207,7 @@ class DecoderPool:
             self._bury(child)
             raise
         self._put_back(child)
-        return head, bytes(made)
+        return head, made
 
     def _take(self) -> Child:
         seconds = float(self.limits.wall_seconds)
