@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Flask, render_template, template_rendered
 from flask_babel import Babel
+from flask_login import LoginManager
 from sqlalchemy import event
 from sqlalchemy.orm import ORMExecuteState, Session
 
@@ -62,6 +63,9 @@ def floor() -> Flask:
     bare.extensions["heyan"] = app.extensions["heyan"]
     bare.config.update(app.config)
     Babel(bare, locale_selector=lambda: "zh_CN")
+    # The same person stands in the page's frame, without being looked up.
+    people = {path: context.get("signed_in") for path, (_n, context, _s) in noted.items()}
+    LoginManager(bare).request_loader(lambda request: people.get(request.path))
     bare.jinja_env.globals.update(
         {k: v for k, v in app.jinja_env.globals.items() if k not in bare.jinja_env.globals}
     )

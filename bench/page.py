@@ -74,9 +74,9 @@ def main() -> None:
                         request = _load.get(path, each, its_cookie)
                         makers = [lambda _turn, r=request: r] * CONNECTIONS
                         outcomes.append(_load.run(each, makers, SECONDS))
-                errors = sum(one.errors for one in found[machine.port])
-                if errors:
-                    print(f"page.{name}: {errors} errors", file=sys.stderr)
+                for each, who in ((machine.port, "the site"), (port, "the floor")):
+                    if errors := sum(one.errors for one in found[each]):
+                        raise SystemExit(f"page.{name}: {errors} errors of {who}")
                 site, bare = (
                     statistics.median(one.per_second for one in found[each])
                     for each in (machine.port, port)
