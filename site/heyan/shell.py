@@ -48,6 +48,7 @@ def init(app: Flask) -> None:
     app.add_template_filter(_date, "date")
     app.add_template_filter(_yuan, "yuan")
     app.add_template_filter(_size, "filesize")
+    app.add_template_filter(_telephone, "telephone")
 
 
 def _context() -> dict[str, Any]:
@@ -235,6 +236,11 @@ def _size(count: int) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{count} B"
+
+
+def _telephone(number: str) -> str:
+    """A number that is never broken at its hyphens."""
+    return number.replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 @pages.post("/language")
