@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -256,15 +257,48 @@ def test_the_log_holds_ids_and_nothing_personal(
     assert all("王小满" not in row[0] for row in rows)
 
 
+class Way:
+    """A way to PostgreSQL that can be shut: connections are taken and dropped, and counted."""
+
+    def __init__(self, port: int) -> None:
+        self.there, self.open, self.refused = port, False, 0
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._door.getsockname()[1]
+        threading.Thread(target=self._stand, daemon=True).start()
+
+    def _stand(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                came, _from = self._door.accept()
+                if not self.open:
+                    self.refused += 1
+                    came.close()
+                    continue
+                on = socket.create_connection(("127.0.0.1", self.there))
+                for one, other in ((came, on), (on, came)):
+                    threading.Thread(target=self._pass, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while some := source.recv(65536):
+                target.sendall(some)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._door.close()
+
+
 def test_postgresql_away_is_said_once(world: World, stack: Machine, tmp_path: Path) -> None:
     """SECURITY 50: the worker goes on as soon as the database is back."""
-    log = tmp_path / "worker.log"
+    log, way = tmp_path / "worker.log", Way(stack.postgres.port)
     variables = stack.variables.worker()
-    away = variables["WORKER_DATABASE_URL"].replace("/heyan", "/nothing_here")
+    detour = variables["WORKER_DATABASE_URL"].replace(f":{stack.postgres.port}/", f":{way.port}/")
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "uploads_worker", "run"],
-            env=stack.variables.process({**variables, "WORKER_DATABASE_URL": away}),
+            env=stack.variables.process({**variables, "WORKER_DATABASE_URL": detour}),
             cwd=ROOT,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -272,14 +306,19 @@ def test_postgresql_away_is_said_once(world: World, stack: Machine, tmp_path: Pa
         )
     try:
         assert wait_until(lambda: "worker.interrupted" in log.read_text(), 40), log.read_text()
-        time.sleep(4)
+        tries = way.refused
+        assert wait_until(lambda: way.refused >= tries + 2, 40), log.read_text()
         assert process.poll() is None
         assert log.read_text().count("worker.interrupted") == 1
+        job = put(world, "provision_vault_key", event_id=str(uuid.uuid4()))
+        way.open = True
+        assert wait_until(lambda: status(world, job) not in ("todo", "doing"), 60), log.read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(25) == 0
     finally:
         process.kill()
-    assert log.read_text().count("\n") < 10
+        way.close()
+    assert log.read_text().count("worker.interrupted") == 1
 
 
 def test_an_id_that_nobody_knows_does_no_harm(world: World, context: Context) -> None:
