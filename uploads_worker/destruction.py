@@ -13,10 +13,11 @@ from heyan import clock
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
 from heyan.documents.custody import note_step
-from heyan.documents.models import CustodyStep, Document, DocumentState, Tombstone
+from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import move
 from heyan.releases.models import Release, ReleaseState
 from heyan.releases.states import RELEASE, move_release
+from uploads_worker import tombstones
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
@@ -45,13 +46,18 @@ def destroy_document(
         versions = context.objects.destroy_sealed(row.object_key)
         proven = clock.now()
         with context.sessions() as session, transaction(session):
-            if _say_so(session, row, versions, proven, because):
+            if _say_so(context, session, row, versions, proven, because):
                 return True
         # Sealed to another key meanwhile: the new object has to go too.
 
 
 def _say_so(
-    session: Session, seen: Document, versions: int, proven: datetime, because: str | None
+    context: Context,
+    session: Session,
+    seen: Document,
+    versions: int,
+    proven: datetime,
+    because: str | None,
 ) -> bool:
     row = session.get(Document, seen.id, with_for_update=True)
     if row is None or row.destroyed_at is not None:
@@ -62,16 +68,10 @@ def _say_so(
     row.state = move(row.state, DocumentState.DESTROYED)
     row.destroyed_at = proven
     row.destroy_reason = reason
-    session.add(
-        Tombstone(
-            subject_kind="document",
-            subject_id=str(row.id),
-            object_key=row.object_key,
-            reason=reason,
-            destroyed_at=proven,
-            proven_at=clock.now(),
-        )
-    )
+    tombstones.add(
+        context, session, "document", row.id, reason,
+        destroyed_at=proven, object_key=row.object_key,
+    )  # fmt: skip
     note_step(session, row.id, CustodyStep.DESTROYED, reason=reason, versions=versions)
     record(
         session,
@@ -100,16 +100,10 @@ def destroy_release(context: Context, release_id: uuid.UUID, reason: str) -> boo
         if ReleaseState.DESTROYED in RELEASE[locked.state]:
             locked.state = move_release(locked.state, ReleaseState.DESTROYED)
         locked.destroyed_at = proven
-        session.add(
-            Tombstone(
-                subject_kind="release",
-                subject_id=str(release_id),
-                object_key=row.object_key,
-                reason=reason,
-                destroyed_at=proven,
-                proven_at=clock.now(),
-            )
-        )
+        tombstones.add(
+            context, session, "release", release_id, reason,
+            destroyed_at=proven, object_key=row.object_key,
+        )  # fmt: skip
         record(
             session, WORKER, "releases.destroy", "release", release_id,
             reason=reason, versions=versions,

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.audit.service import WORKER, Actor, record
 from heyan.db import transaction
-from heyan.documents.models import Document, Tombstone
+from heyan.documents.models import Document
 from heyan.events.models import Event, EventStatus, VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration
-from uploads_worker import destruction, keyring_copies
+from uploads_worker import destruction, keyring_copies, tombstones
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyUnknown
 
@@ -90,15 +90,7 @@ def _destroy_keys(context: Context, event_id: uuid.UUID, actor: Actor) -> None:
             .with_for_update()
         ):
             row.status, row.destroyed_at = VaultKeyStatus.DESTROYED, now
-            session.add(
-                Tombstone(
-                    subject_kind="vault_key",
-                    subject_id=row.key_id,
-                    reason="event_end",
-                    destroyed_at=now,
-                    proven_at=now,
-                )
-            )
+            tombstones.add(context, session, "vault_key", row.key_id, "event_end", destroyed_at=now)
             record(
                 session, actor, "vault.destroy", "event", event_id,
                 key_id=row.key_id, copies_renewed=len(copies.renewed),

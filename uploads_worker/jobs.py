@@ -35,6 +35,7 @@ from uploads_worker import (
     reconcile,
     reminders,
     sweep,
+    tombstones,
     vault,
 )
 from uploads_worker.context import Context
@@ -126,6 +127,7 @@ class Periodic:
 
 # In the order that `run --once` takes them: what follows sees what went before.
 PERIODIC = (
+    Periodic("replay_tombstones", tombstones.replay, "2 * * * *"),
     Periodic("due_releases", due_releases, "* * * * *"),
     Periodic("remind", remind, "27 * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),

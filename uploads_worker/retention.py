@@ -48,6 +48,7 @@ from heyan.notifications.models import Notice
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.students.models import Relation, Student
+from uploads_worker import tombstones
 from uploads_worker.context import Context
 
 BATCH = 200
@@ -135,11 +136,11 @@ def close_unused(context: Context) -> int:
     with context.sessions() as session, transaction(session):
         found = session.scalars(_idle(now, UNUSED).where(told)).all()
         for account_id in found:
-            erase_account(session, account_id, "unused")
+            erase_account(context, session, account_id, "unused")
     return len(found)
 
 
-def erase_account(session: Session, account_id: uuid.UUID, reason: str) -> None:
+def erase_account(context: Context, session: Session, account_id: uuid.UUID, reason: str) -> None:
     """Empty everything personal of an account and its students, in the caller's transaction.
 
     Consents, decisions and custody stay for their own periods, under ids that lead to nobody.
@@ -191,16 +192,7 @@ def erase_account(session: Session, account_id: uuid.UUID, reason: str) -> None:
         )
         .execution_options(synchronize_session=False)
     )
-    now = clock.now()
-    session.add(
-        Tombstone(
-            subject_kind="account",
-            subject_id=str(account_id),
-            reason=reason,
-            destroyed_at=now,
-            proven_at=now,
-        )
-    )
+    tombstones.add(context, session, "account", account_id, reason, destroyed_at=clock.now())
     record(session, WORKER, "accounts.erase", "account", account_id, reason=reason)
 
 

@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 from sqlalchemy import text
 
 from heyan.jobs import QUEUE, worker_app
-from uploads_worker import jobs
+from uploads_worker import jobs, tombstones
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
@@ -92,6 +92,8 @@ async def _until_broken(context: Context, stop: asyncio.Event) -> str:
     app = make_app(context, periodic=True)
     try:
         await _answers(context)
+        # Before any batch is made: this may be a database that was restored just now.
+        await asyncio.to_thread(_replay, context)
         async with app.open_async():
             work = asyncio.create_task(
                 app.run_worker_async(
@@ -122,6 +124,14 @@ async def _until_broken(context: Context, stop: asyncio.Event) -> str:
             return type(errors[0]).__name__ if errors else "ended"
     except DATABASE_AWAY as error:
         return type(error).__name__
+
+
+def _replay(context: Context) -> None:
+    try:
+        tombstones.replay(context)
+    except jobs.AWAY as error:
+        # The hourly job tries again; what waits for it is destroyed in the bucket already.
+        log.warning("tombstones.not_replayed", error=type(error).__name__)
 
 
 async def _answers(context: Context) -> None:

@@ -16,7 +16,7 @@ from heyan.classification import CATEGORIES, REGISTRY
 from tests.conftest import Clock
 from tests.enrolment import World
 from tests.worker import Case, audit_of, submit
-from uploads_worker import endings, retention, sweep
+from uploads_worker import destruction, endings, retention, sweep, tombstones
 from uploads_worker.context import Context
 
 # What deletes each category at the end of its period; with none it ends with something else.
@@ -204,3 +204,79 @@ def test_what_the_sweep_found_is_in_the_audit_trail(world: World, context: Conte
         details = rows.scalars().first()
     found = json.loads(details) if isinstance(details, str) else details
     assert found is None or found["failed"] == []
+
+
+# --- after a restore -------------------------------------------------------------------------
+
+
+def test_what_a_restored_database_forgot_is_destroyed_again(world: World, context: Context) -> None:
+    """SECURITY 51, C-24: documents, keys and withdrawals of after the backup; ids only outside."""
+    person = world.person()
+    case = submit(world, context)
+    ended = submit(world, context)
+    registration, document = person.submitted(case.slug)
+    number = "SELECT id_number_sealed FROM registrations WHERE id = :r"
+    tables = ("documents", "registrations", "vault_keys", "events")
+    backup = {
+        table: world.rows(f"SELECT * FROM {table} WHERE {column} IN (:a, :b)", a=a, b=b)
+        for table, column, a, b in (
+            ("documents", "id", uuid.UUID(document), ended.document_id),
+            ("registrations", "id", uuid.UUID(registration), ended.registration_id),
+            ("vault_keys", "event_id", ended.event_id, ended.event_id),
+            ("events", "id", ended.event_id, ended.event_id),
+        )
+    }
+    assert person.post(f"/registrations/{registration}/withdraw").status_code == 303
+    destruction.destroy_document(context, uuid.UUID(document))
+    endings.end_event(context, ended.event_id)
+    assert tombstones.replay(context) == 0
+    with world.owner.begin() as connection:
+        for table in tables:
+            for row in backup[table]:
+                values = dict(row._mapping)
+                key = "key_id" if table == "vault_keys" else "id"
+                names = [name for name in values if name not in (key, "warnings")]
+                setting = ", ".join(f"{name} = :{name}" for name in names)
+                connection.execute(
+                    text(f"UPDATE {table} SET {setting} WHERE {key} = :{key}"),
+                    {name: values[name] for name in (*names, key)},
+                )
+        connection.execute(
+            text("DELETE FROM tombstones WHERE subject_id IN (:a, :b, :c)"),
+            {
+                "a": document,
+                "b": str(ended.document_id),
+                "c": backup["vault_keys"][0]._mapping["key_id"],
+            },
+        )
+    assert column(world, number, r=registration)[0] is not None
+    assert tombstones.replay(context) >= 2
+    assert column(world, number, r=registration) == [None]
+    assert column(world, number, r=ended.registration_id) == [None]
+    status = "SELECT status FROM registrations WHERE id = :r"
+    assert column(world, status, r=registration) == ["withdrawn"]
+    state = "SELECT state FROM documents WHERE id = :d"
+    assert column(world, state, d=uuid.UUID(document)) == ["destroyed"]
+    assert column(world, state, d=ended.document_id) == ["destroyed"]
+    assert column(world, "SELECT status FROM events WHERE id = :e", e=ended.event_id) == ["ended"]
+    assert column(world, state, d=case.document_id) == ["sealed"], "what lives is left alone"
+    assert tombstones.replay(context) == 0
+
+
+def test_the_journal_is_private_bounded_and_survives_a_torn_line(
+    world: World, context: Context, clock: Clock
+) -> None:
+    case = submit(world, context)
+    destruction.destroy_document(context, case.document_id, because="event_end")
+    folder = context.settings.anchors
+    (path,) = folder.glob(f"tombstones-{clocks.now():%Y-%m}.jsonl")
+    assert path.stat().st_mode & 0o777 == 0o600
+    for line in path.read_text().splitlines():
+        assert set(json.loads(line)) == {"at", "kind", "id", "reason"}
+    with path.open("a") as out:
+        out.write('{"at": "2026-\n')
+    assert ("document", str(case.document_id), "event_end") in set(tombstones.journal(folder))
+    clock.move(timedelta(days=120))
+    assert set(tombstones.journal(folder)) == set()
+    tombstones.replay(context)
+    assert not path.exists()
