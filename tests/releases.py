@@ -216,6 +216,24 @@ class Batches:
             session.commit()
         self.context.keyring.pin(organizer.organization_id, organizer.recipient)
 
+    def pin_recovery(self, organizer: Organizer, identity: Any) -> None:
+        """Pin a second key: every batch is sealed to both."""
+        recipient = str(identity.to_public())
+        with Session(self.owner) as session:
+            session.add(
+                Recipient(
+                    organization_id=organizer.organization_id,
+                    recipient=recipient,
+                    purpose="recovery",
+                    status=RecipientStatus.PINNED,
+                    proposed_by=organizer.member_id,
+                    proposed_at=clock.now(),
+                    pinned_at=clock.now(),
+                )
+            )
+            session.commit()
+        self.context.keyring.pin(organizer.organization_id, recipient, "recovery")
+
     def enrol(
         self,
         organizer: Organizer,

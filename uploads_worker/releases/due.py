@@ -28,6 +28,7 @@ from heyan.releases.models import (
     ReleaseItem,
     ReleaseState,
 )
+from heyan.releases.recipients import LEAKED, for_leaked_key
 from heyan.settings_limits import CustodyLimits
 from uploads_worker import destruction
 from uploads_worker.context import Context
@@ -153,18 +154,28 @@ def _refused_lately(session: Session, event_id: uuid.UUID) -> bool:
 def take_back_unpinned(context: Context) -> int:
     """Destroy open releases made for a recipient that is no longer pinned (REQUIREMENTS L4).
 
-    Their undecided documents wait again, and go out to the key that is pinned now.
+    So too those that a leaked recovery key can open, once it is unpinned. Their undecided documents
+    wait again, and go out to the key that is pinned now.
     """
     with context.sessions() as session:
         rows = session.execute(
-            select(Release.id, Release.event_id, Release.organization_id, Release.recipient).where(
-                Release.state.in_(OPEN), Release.destroyed_at.is_(None)
-            )
+            select(
+                Release.id,
+                Release.event_id,
+                Release.organization_id,
+                Release.recipient,
+                for_leaked_key(),
+            ).where(Release.state.in_(OPEN), Release.destroyed_at.is_(None))
         ).all()
+        leaked = set(
+            session.scalars(select(Recipient.recipient).where(Recipient.ended_reason == LEAKED))
+        )
     taken = 0
-    for release_id, event_id, organization_id, recipient in rows:
-        pins = context.keyring.recipients(organization_id)
-        if not pins or recipient in {pin.recipient for pin in pins}:
+    for release_id, event_id, organization_id, recipient, exposed in rows:
+        pinned = {pin.recipient for pin in context.keyring.recipients(organization_id)}
+        # What a leaked key can open waits until that key is unpinned: only then can it be remade.
+        stays = not exposed or not pinned.isdisjoint(leaked)
+        if not pinned or (recipient in pinned and stays):
             continue
         destruction.destroy_release(context, release_id, RECIPIENT_CHANGED)
         with context.sessions() as session, transaction(session):

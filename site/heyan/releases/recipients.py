@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pyrage
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,13 +24,15 @@ from heyan.accounts import service as accounts
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.organizations.models import Organization
-from heyan.releases.models import Recipient, RecipientStatus
+from heyan.releases.models import Recipient, RecipientStatus, Release
 from heyan.releases.states import RECIPIENT, ForbiddenTransition, move_recipient
 
 CHALLENGE_LIFE = timedelta(hours=1)
 PURPOSES = ("primary", "recovery")
 # What waits for staff: to be confirmed, approved, pinned.
 WAITING = (RecipientStatus.PROVEN, RecipientStatus.CONFIRMED, RecipientStatus.APPROVED)
+# Why a key ends that others may hold.
+LEAKED = "leaked"
 WAYS = ("phone", "in_person", "letter")
 
 
@@ -290,8 +292,38 @@ def revoke(
             to = RecipientStatus.REJECTED
         row.status = move_recipient(row.status, to)
         row.ended_at, row.ended_reason = clock.now(), reason[:200]
-        record(session, actor, "recipients.revoke", "recipient", row.id)
+        outcome = "alert" if reason == LEAKED else "done"
+        record(session, actor, "recipients.revoke", "recipient", row.id, outcome=outcome)
         return row
+
+
+def for_leaked_key() -> ColumnElement[bool]:
+    """Return the condition for a release that a key said to be leaked can open (L4).
+
+    Every key that was pinned when it was made can: the daily one and the recovery one.
+    """
+    return exists().where(
+        Recipient.organization_id == Release.organization_id,
+        Recipient.ended_reason == LEAKED,
+        Recipient.pinned_at <= Release.offered_at,
+        Recipient.ended_at >= Release.created_at,
+    )
+
+
+def is_leaked(session: Session, release_id: uuid.UUID) -> bool:
+    """Tell whether others may be able to open this release: it does not leave any more.
+
+    It holds at once; the release itself ends when the worker trusts the key no longer.
+    """
+    query = select(Release.id).where(Release.id == release_id, for_leaked_key())
+    return session.scalars(query).first() is not None
+
+
+def leaked_releases(session: Session) -> int:
+    """Return how many releases still wait here that a leaked key can open."""
+    waiting = (Release.offered_at.is_not(None), Release.destroyed_at.is_(None))
+    query = select(func.count()).select_from(Release).where(*waiting, for_leaked_key())
+    return session.scalar(query) or 0
 
 
 def _locked(session: Session, recipient_id: uuid.UUID) -> Recipient:
@@ -302,6 +334,7 @@ def _locked(session: Session, recipient_id: uuid.UUID) -> Recipient:
 
 
 __all__ = [
+    "LEAKED",
     "ForbiddenTransition",
     "ProofWrong",
     "RecipientInvalid",
@@ -312,6 +345,9 @@ __all__ = [
     "awaiting",
     "challenge_of",
     "confirm",
+    "for_leaked_key",
+    "is_leaked",
+    "leaked_releases",
     "of_organization",
     "own",
     "pinned",

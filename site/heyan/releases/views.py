@@ -135,6 +135,8 @@ def _offered(release_id: uuid.UUID) -> Release:
     release = own_release(release_id)
     if release.state not in FETCHABLE:
         abort(404, description=_("这一批还没有做好，或者本站的文件已经销毁。"))
+    if recipients.is_leaked(web.session(), release.id):
+        abort(403, description=_("制作这一批的密钥可能已经泄露，停止下载；会为新密钥重新制作。"))
     return release
 
 

@@ -88,6 +88,17 @@ def _confirm(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _leaked(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    count = recipients.leaked_releases(session)
+    if count:
+        yield Waiting(
+            _("为可能泄露的密钥制作、还没有收回的批次（请在处理机上停用那枚密钥）"),
+            count,
+            count,
+            url_for("staff_recipients.index", status="revoked"),
+        )
+
+
 def _approve(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     yield Waiting(
         _("等着批准的密钥"),
@@ -126,6 +137,7 @@ _READERS = (
     (Permission.LEADS_WORK, _leads),
     (Permission.EVENTS_MANAGE, _events),
     (Permission.ORGANIZATIONS_MANAGE, _batches),
+    (Permission.RECIPIENTS_CONFIRM, _leaked),
     (Permission.RECIPIENTS_CONFIRM, _confirm),
     (Permission.RECIPIENTS_APPROVE, _approve),
     (Permission.ORGANIZATIONS_APPROVE, _organizers),

@@ -11,10 +11,11 @@ import pyrage
 import pytest
 
 from heyan.access import Role
+from heyan.releases import recipients
 from heyan.releases.fingerprint import key_fingerprint, recipient_fingerprint
 from heyan.settings import Settings
 from tests.conftest import Clock
-from tests.organizer import Member
+from tests.organizer import Member, batch
 from tests.releases import Batches, Organizer
 
 NEW = "/organizer/keys/new"
@@ -136,6 +137,28 @@ def test_a_key_in_use_is_ended_by_its_owner(owner: Member, organizer: Organizer)
     assert owner.post(f"{path}/revoke", reason="lost").status_code == 303
     assert "已停用" in owner.get("/organizer/keys").text
     assert "先设置密钥" in owner.get("/organizer").text
+
+
+def test_what_a_leaked_key_can_open_leaves_no_more(
+    batches: Batches, organizer: Organizer, owner: Member
+) -> None:
+    """L4: said to be leaked, its batches stop at once; a key that is only lost stops nothing."""
+    release, _people = batch(batches, organizer, ("王小满",))
+    address = f"/organizer/releases/{release.id}"
+    parts = ("file", "manifest", "desk")
+    assert [owner.get(f"{address}/{part}").status_code for part in parts] == [200, 200, 200]
+    path = re.findall(r"/organizer/keys/[0-9a-f-]{36}", owner.get("/organizer/keys").text)[0]
+    assert owner.post(f"{path}/revoke", reason="leaked").status_code == 303
+    assert [owner.get(f"{address}/{part}").status_code for part in parts] == [403, 403, 403]
+    assert "可能已经泄露" in owner.get(f"{address}/file").text
+    with batches.session() as session:
+        assert recipients.leaked_releases(session) >= 1
+    [row] = batches.rows(
+        "SELECT count(*) FROM audit_entries WHERE action = 'recipients.revoke'"
+        " AND outcome = 'alert' AND actor_id = :a",
+        a=owner.account_id,
+    )
+    assert row == (1,)
 
 
 def test_the_root_to_pin_is_shown(owner: Member, settings: Settings) -> None:

@@ -202,3 +202,27 @@ def test_a_new_key_gets_what_the_old_one_was_not_decided_on(
     new = batches.releases(organizer)[1]
     assert new.recipient == organizer.recipient
     assert set(batches.open(organizer, new).documents()) == {str(person.documents[0])}
+
+
+def test_a_leaked_recovery_key_takes_back_what_it_can_open_once_it_is_unpinned(
+    batches: Batches, organizer: Organizer
+) -> None:
+    """L4: every batch is sealed to both keys; after the unpinning it is made anew for the other."""
+    recovery = pyrage.x25519.Identity.generate()
+    batches.pin_recovery(organizer, recovery)
+    person = batches.enrol(organizer)
+    offered(batches, organizer)
+    batches.change(
+        "UPDATE recipients SET status = 'revoked', ended_reason = 'leaked', ended_at = now()"
+        " WHERE recipient = :r",
+        r=str(recovery.to_public()),
+    )
+    due_releases(batches.context)
+    assert batches.releases(organizer)[0].state is ReleaseState.OFFERED
+    batches.context.keyring.unpin(organizer.organization_id, str(recovery.to_public()))
+    assert asked(batches, organizer) == ["demand"]
+    old = batches.releases(organizer)[0]
+    assert old.state is ReleaseState.DESTROYED
+    offered(batches, organizer)
+    new = batches.releases(organizer)[1]
+    assert set(batches.open(organizer, new).documents()) == {str(person.documents[0])}
