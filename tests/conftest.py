@@ -103,7 +103,9 @@ def client(app: Flask) -> FlaskClient:
 @pytest.fixture(scope="session")
 def owner_engine(stack: Machine) -> Iterator[Engine]:
     """The database as its owner sees it: for looking at what other roles may not."""
-    engine = create_engine(stack.postgres.url("owner").replace("://", "+psycopg://", 1))
+    url = stack.postgres.url("owner").replace("://", "+psycopg://", 1)
+    # A test that kills the server leaves connections of others dead.
+    engine = create_engine(url, pool_pre_ping=True)
     yield engine
     engine.dispose()
 
