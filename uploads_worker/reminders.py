@@ -1,4 +1,4 @@
-"""What people are reminded of before it is too late (REQUIREMENTS C5, S-006).
+"""What people and organizers are reminded of before it is too late (REQUIREMENTS C5, L5, S-006).
 
 One notice for each thing and each of its days: the notices that are there say what was told.
 """
@@ -20,12 +20,16 @@ from heyan.notifications.models import Notice
 from heyan.notifications.service import notify
 from heyan.organizations.models import Organization
 from heyan.registrations.models import Registration, RegistrationStatus
+from heyan.releases.models import Release
 from uploads_worker.context import Context
 from uploads_worker.releases.claims import RUNNING, still_agreed, waiting_documents
+from uploads_worker.releases.offering import members
 
 # A returned document: three days and one day before its last moment; a draft: one day.
 RETURNED_DAYS = (3, 1)
 DRAFT_DAYS = (1,)
+# The organizer's copies, after the results were published; the students are told when it confirms.
+HELD_DAYS = (30, 60)
 # How many are told in one transaction.
 PAGE = 200
 
@@ -39,7 +43,7 @@ def remind_people(context: Context) -> int:
         told += _each(context, "documents_due", _returned(day), str(day))
     for day in DRAFT_DAYS:
         told += _each(context, "draft_due", _drafts(day), str(day))
-    return told + _ask_again(context)
+    return told + _ask_again(context) + _ask_to_destroy(context)
 
 
 def _soon(moment: ColumnElement[datetime], day: int) -> ColumnElement[bool]:
@@ -133,3 +137,30 @@ def _ask_again(context: Context) -> int:
         if len(rows) < PAGE:
             return told
         after = rows[-1][0]
+
+
+def _ask_to_destroy(context: Context) -> int:
+    """Ask members to destroy what they still hold of a batch whose results are long out (L5)."""
+    told = 0
+    for days in HELD_DAYS:
+        untold = ~exists().where(
+            Notice.kind == "release_held",
+            Notice.params["release_id"].astext == Release.id.cast(String),
+            Notice.params["days"].astext == str(days),
+        )
+        with context.sessions() as session, transaction(session):
+            rows = session.execute(
+                select(Release.id, Release.organization_id, Release.number).where(
+                    Release.decided_at <= clock.now() - timedelta(days=days),
+                    Release.holder_destroyed_at.is_(None),
+                    untold,
+                )
+            ).all()
+            for release_id, organization_id, number in rows:
+                for member in members(session, organization_id):
+                    notify(
+                        session, member, "release_held",
+                        release_id=release_id, number=number, days=days,
+                    )  # fmt: skip
+        told += len(rows)
+    return told

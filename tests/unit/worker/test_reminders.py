@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Clock
 from tests.releases import Batches, Enrolled, Organizer
 from tests.releases_fixtures import batches, organizer
+from uploads_worker.releases import build_release
 from uploads_worker.reminders import remind_people
 
 __all__ = ["batches", "organizer"]
@@ -94,3 +95,32 @@ def test_nobody_is_reminded_of_what_is_done(
     clock.move(timedelta(days=4, hours=1))
     remind_people(batches.context)
     assert told(batches, person) == []
+
+
+def test_an_organizer_is_asked_to_destroy_what_it_holds_until_it_says_so(
+    batches: Batches, organizer: Organizer, clock: Clock
+) -> None:
+    """L5: 30 and 60 days after the results."""
+    batches.enrol(organizer)
+    build_release(batches.context, organizer.event_id, "demand")
+    [release] = batches.releases(organizer)
+    batches.change("UPDATE releases SET decided_at = now() WHERE id = :r", r=release.id)
+
+    def asked() -> list[str]:
+        rows = batches.rows(
+            "SELECT params->>'days' FROM notices WHERE account_id = :a"
+            " AND kind = 'release_held' ORDER BY at",
+            a=organizer.member_id,
+        )
+        return [days for (days,) in rows]
+
+    for days, expected in ((29, []), (30, ["30"]), (59, ["30"])):
+        clock.reset()
+        clock.move(timedelta(days=days, minutes=1))
+        remind_people(batches.context)
+        remind_people(batches.context)
+        assert asked() == expected
+    batches.change("UPDATE releases SET holder_destroyed_at = now() WHERE id = :r", r=release.id)
+    clock.move(timedelta(days=2))
+    remind_people(batches.context)
+    assert asked() == ["30"]
