@@ -16,8 +16,8 @@ from flask_login import LoginManager
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from heyan import cookies, csrf, web
-from heyan.access import Permission, Realm, Requirement, requirement_of
+from heyan import cookies, csrf, patience, web
+from heyan.access import Permission, Requirement, requirement_of
 from heyan.accounts import sessions
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
@@ -45,6 +45,7 @@ def init(app: Flask) -> None:
     manager.session_protection = None
     manager.request_loader(lambda _request: g.get("signed_in"))
     app.before_request(_name_request)
+    app.before_request(patience.refuse_late)
     app.before_request(_load_person)
     app.before_request(_check_access)
     app.before_request(_check_csrf)
@@ -230,8 +231,3 @@ def _settle_flashes() -> None:
         except SQLAlchemyError as error:
             # The page itself, be it the one that says the database is away, matters more.
             log.warning("flashes_lost", kind=type(error).__name__)
-
-
-def is_staff_or_organizer(person: SignedIn | None) -> bool:
-    """Tell whether *person* came through the staff or the organizer door."""
-    return person is not None and person.realm in (Realm.STAFF, Realm.ORGANIZER)

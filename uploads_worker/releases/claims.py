@@ -40,7 +40,6 @@ Questions = Sequence[tuple[str, str]]
 OBJECT_MISSING = "object_missing"
 UNOPENABLE = "unopenable"
 CONSENT = "consent"
-CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)
