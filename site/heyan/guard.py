@@ -16,7 +16,7 @@ from flask_login import LoginManager
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from heyan import cookies, csrf, patience, web
+from heyan import cookies, csrf, web
 from heyan.access import Permission, Requirement, requirement_of
 from heyan.accounts import sessions
 from heyan.accounts.sessions import SignedIn
@@ -45,7 +45,6 @@ def init(app: Flask) -> None:
     manager.session_protection = None
     manager.request_loader(lambda _request: g.get("signed_in"))
     app.before_request(_name_request)
-    app.before_request(patience.refuse_late)
     app.before_request(_load_person)
     app.before_request(_check_access)
     app.before_request(_check_csrf)
