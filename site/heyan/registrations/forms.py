@@ -60,7 +60,13 @@ def _offered(item: EventField) -> list[tuple[str, str]]:
 
 def _build(item: EventField) -> Any:
     words = {"label": field_label(item), "description": item.hint}
-    needed = [InputRequired(_("这一项必填"))] if item.required else [Optional()]
+    # The summary names the question: several missing ones must not read alike.
+    missing = (
+        _("请选择「%(label)s」", label=words["label"])
+        if item.input == "choice"
+        else _("请填写「%(label)s」", label=words["label"])
+    )
+    needed = [InputRequired(missing)] if item.required else [Optional()]
     if item.input == "choice":
         offered = _offered(item)
         if len(offered) <= RADIO_AT_MOST and item.required:
