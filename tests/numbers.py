@@ -84,6 +84,7 @@ CONTROLS = {
         31: "throttles by account and source, shared; a known device stays in",
         32: "known and unknown: same body, status and time",
         33: "activation codes: random, once, expiring, never the password",
+        40: "production refuses a demonstration account",
         41: "session tokens: 256 bits, hashed, new at sign-in and step-up",
         42: "idle and absolute ends by the server's clock",
         43: "sign-out, disabling, password change end sessions at the next request",
@@ -115,7 +116,7 @@ CONTROLS = {
         79: "a replaced batch is refused before it is unpacked",
         80: "downloads, result rows bound to digests, names safe on Windows",
     }.items()
-} | {"C-40": "production refuses a demonstration account"}
+}
 
 REQUIREMENTS = {
     "A1": "nothing personal before consent; never ticked beforehand",
