@@ -52,7 +52,7 @@ def _statement(actions: list[str], *resources: str) -> dict[str, object]:
     }
 
 
-# The same documents serve any S3 that knows IAM policies; docs/operations.md quotes them.
+# What deploy/s3 tells production to allow; a test compares them.
 WEB_POLICY = {
     "Version": "2012-10-17",
     "Statement": [

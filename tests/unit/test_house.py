@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.local.seaweedfs import WEB_POLICY, WORKER_POLICY
 from heyan import cookies
 from heyan.access import Permission
 from heyan.classification import REGISTRY
@@ -198,3 +201,31 @@ def test_operators_are_told_of_log_events_that_exist() -> None:
     code = text_of("site", "uploads_worker", kinds=(".py",))
     assert len(events) > 5
     assert [name for name in events if f'"{name}"' not in code] == []
+
+
+@pytest.mark.parametrize("identity", ["web", "worker"])
+def test_production_is_told_to_allow_what_the_tests_ran_with(identity: str) -> None:
+    """The policies in deploy/s3 and those of one machine allow the same (SECURITY 18).
+
+    Aborting and listing uploads means nothing where whole objects are put.
+    """
+    tried = {"web": WEB_POLICY, "worker": WORKER_POLICY}[identity]
+    told = json.loads((ROOT / "deploy" / "s3" / f"{identity}.json").read_text("utf-8"))
+    pointless = {
+        ("s3:AbortMultipartUpload", "arn:aws:s3:::sealed/*"),
+        ("s3:ListMultipartUploadParts", "arn:aws:s3:::sealed/*"),
+    }
+    assert _allowed(told) == _allowed(tried) - pointless
+
+
+def _allowed(policy: dict[str, Any]) -> set[tuple[str, str]]:
+    def each(value: Any) -> list[str]:
+        return [value] if isinstance(value, str) else list(value)
+
+    return {
+        (action, resource)
+        for statement in policy["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in each(statement["Action"])
+        for resource in each(statement["Resource"])
+    }
