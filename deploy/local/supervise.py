@@ -86,7 +86,9 @@ def _greet(machine: Machine, seconds: float) -> None:
         for name, person in demo.items():
             if isinstance(person, dict) and "password" in person:
                 login = person.get("login") or person.get("phone") or person.get("username")
-                say(f"  {name:<16} {login}  {person['password']}")
+                door = {"student": "account", "organizer": "organizer"}.get(name, "staff")
+                say(f"  {name:<16} {login:<14} {person['password']}  /{door}/login")
+        say("  everyone but the student also needs a one-time code: ./dev code NAME")
     say("  Ctrl-C stops everything\n")
 
 
