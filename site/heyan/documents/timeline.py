@@ -12,12 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.consent.purposes import HAND_OVER
 from heyan.decisions.models import Decision, Outcome
 from heyan.decisions.reasons import Reason, reason
 from heyan.documents.models import CustodyEvent, CustodyStep, Document, DocumentState
 from heyan.events.models import EventDocumentKind
 from heyan.registrations.models import RegistrationStatus
+from heyan.registrations.steps import standing_consent
 from heyan.releases.models import Release
+from heyan.releases.recipients import pinned
 
 C = CustodyStep
 
@@ -125,7 +128,7 @@ def _handed_over(
 ) -> Seal:
     given = last.get(C.OFFERED)
     if given is None:
-        return _not_handed_over(document, organizer)
+        return _not_handed_over(session, document, organizer)
     number = given.details.get("release_number", "")
     held, destroyed_there = _release_facts(session, given.details.get("release_id"))
     words = (
@@ -151,7 +154,7 @@ def _handed_over(
     return _stamp(seal, given)
 
 
-def _not_handed_over(document: Document, organizer: str) -> Seal:
+def _not_handed_over(session: Session, document: Document, organizer: str) -> Seal:
     status = document.registration.status
     ended = document.state in (DocumentState.SUPERSEDED, DocumentState.DESTROYED)
     if ended or status is RegistrationStatus.WITHDRAWN:
@@ -164,7 +167,12 @@ def _not_handed_over(document: Document, organizer: str) -> Seal:
         return Seal("handed", "later", _("候补中，暂不转交"), lines=[Line(words)])
     words = _("将编入下一批，只加密给%(organizer)s。", organizer=organizer)
     title = _("等待转交%(organizer)s", organizer=organizer)
-    by = Line(_("预计最晚编好"), next_batch_by(document))
+    if standing_consent(session, document.registration, HAND_OVER) is None:
+        by = Line(_("等您重新同意之后才会编入。"))
+    elif pinned(session, document.registration.event.organization_id) is None:
+        by = Line(_("对方还没有启用收件的钥匙，启用之后才会编入。"))
+    else:
+        by = Line(_("预计最晚编好"), next_batch_by(document))
     return Seal("handed", "now", title, lines=[Line(words), by])
 
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from pathlib import Path
 
 from tests.enrolment import Person, World, words_of
 from tests.worker import root_text, verify
 from uploads_worker import receipts, vault
 from uploads_worker.context import Context
+
+
+def pin(world: World, organization_id: uuid.UUID) -> None:
+    """Let the organizer have a key in use."""
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO recipients (id, organization_id, recipient, purpose, status, proposed_by,"
+            " proposed_at, pinned_at) SELECT gen_random_uuid(), %s, %s, 'primary', 'pinned',"
+            " accounts.id, now(), now() FROM accounts LIMIT 1",
+            (organization_id, f"age1{uuid.uuid4().hex}"),
+        )
 
 
 def test_the_downloaded_receipts_verify_all_together_and_each_alone(
@@ -21,7 +33,9 @@ def test_the_downloaded_receipts_verify_all_together_and_each_alone(
     _registration, document = person.submitted(event.slug)
     receipts.sign_lately(context)
     page = person.get(f"/documents/{document}")
-    assert "预计最晚编好" in words_of(page)
+    assert "对方还没有启用收件的钥匙" in words_of(page)
+    pin(world, event.organization_id)
+    assert "预计最晚编好" in words_of(person.get(f"/documents/{document}"))
     steps = re.findall(rf"/documents/{document}/receipts\?step=[0-9a-f-]{{36}}", page.text)
     assert len(steps) == 2
     whole = tmp_path / "all.json"
