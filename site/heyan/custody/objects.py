@@ -135,7 +135,9 @@ class ObjectStore:
         self._lock = threading.Lock()
 
     @classmethod
-    def from_settings(cls, settings: StoreSettings) -> ObjectStore:
+    def from_settings(
+        cls, settings: StoreSettings, *, read_timeout: float = 20, attempts: int = 4
+    ) -> ObjectStore:
         """Return the store that *settings* describes, with the credentials in them."""
         return cls(
             settings.s3_endpoint,
@@ -146,12 +148,18 @@ class ObjectStore:
             settings.s3_bucket_releases,
             path_style=settings.s3_path_style,
             checksums=settings.s3_checksums,
+            read_timeout=read_timeout,
+            attempts=attempts,
         )
 
     @classmethod
     def for_web(cls, settings: StoreSettings) -> ObjectStore:
-        """Return the store for the web: what it may do is up to its credentials."""
-        return cls.from_settings(settings)
+        """Return the store for the web: what it may do is up to its credentials.
+
+        Somebody waits for the answer, and their picture waits in memory: a store that takes the
+        connection and then says nothing is given up within half a minute.
+        """
+        return cls.from_settings(settings, read_timeout=10, attempts=2)
 
     @property
     def client(self) -> S3Client:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +25,7 @@ from heyan.custody.objects import (
     ObjectStoreUnavailable,
     new_key,
 )
+from heyan.settings import Settings
 
 MIB = 1024 * 1024
 
@@ -163,6 +165,17 @@ def test_a_store_that_is_away_is_said_to_be_away_within_seconds() -> None:
         with pytest.raises(ObjectStoreUnavailable):
             store.put_sealed(new_key(), b"x")
         assert time.monotonic() - began < 10
+
+
+def test_a_store_that_says_nothing_does_not_keep_an_upload_waiting(settings: Settings) -> None:
+    """C-73: it takes the connection and never answers, as a stopped process does."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hung = replace(settings, s3_endpoint=address)
+        began = time.monotonic()
+        with pytest.raises(ObjectStoreUnavailable):
+            ObjectStore.for_web(hung).put_sealed(new_key(), b"x")
+        assert time.monotonic() - began < 30
 
 
 @contextmanager
