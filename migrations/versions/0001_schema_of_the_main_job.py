@@ -32,6 +32,13 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_entries_action"), "audit_entries", ["action"], unique=False)
     op.create_index("ix_audit_entries_actor", "audit_entries", ["actor_id"], unique=False)
+    op.create_index(
+        "ix_audit_entries_outcome",
+        "audit_entries",
+        ["outcome", "id"],
+        unique=False,
+        postgresql_where=sa.text("outcome <> 'done'"),
+    )
     op.create_index(op.f("ix_audit_entries_at"), "audit_entries", ["at"], unique=False)
     op.create_index(
         "ix_audit_entries_subject", "audit_entries", ["subject_kind", "subject_id"], unique=False
@@ -362,7 +369,20 @@ def upgrade() -> None:
     op.create_index(op.f("ix_leads_assigned_to"), "leads", ["assigned_to"], unique=False)
     op.create_index(op.f("ix_leads_delete_after"), "leads", ["delete_after"], unique=False)
     op.create_index(op.f("ix_leads_event_id"), "leads", ["event_id"], unique=False)
-    op.create_index("ix_leads_status_due", "leads", ["status", "due_at"], unique=False)
+    op.create_index(
+        "ix_leads_live_due",
+        "leads",
+        ["due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("status <> 'closed'"),
+    )
+    op.create_index(
+        "ix_leads_closed_updated",
+        "leads",
+        ["updated_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("status = 'closed'"),
+    )
     op.create_index(
         "uq_leads_live_phone",
         "leads",
@@ -567,6 +587,7 @@ def upgrade() -> None:
         "ix_releases_organization_state", "releases", ["organization_id", "state"], unique=False
     )
     op.create_index(op.f("ix_releases_requested_by"), "releases", ["requested_by"], unique=False)
+    op.create_index(op.f("ix_releases_state"), "releases", ["state"], unique=False)
     op.create_table(
         "sign_ins",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -853,6 +874,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_documents_event_state", "documents", ["event_id", "state"], unique=False)
     op.create_index(
+        "ix_documents_waiting",
+        "documents",
+        ["event_id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('sealed', 'released')"),
+    )
+    op.create_index(
         op.f("ix_documents_superseded_by"), "documents", ["superseded_by"], unique=False
     )
     op.create_index(op.f("ix_documents_vault_key_id"), "documents", ["vault_key_id"], unique=False)
@@ -1080,6 +1108,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_documents_vault_key_id"), table_name="documents")
     op.drop_index(op.f("ix_documents_superseded_by"), table_name="documents")
+    op.drop_index("ix_documents_waiting", table_name="documents")
     op.drop_index("ix_documents_event_state", table_name="documents")
     op.drop_index(
         "ix_documents_destroy_due",
@@ -1110,6 +1139,7 @@ def downgrade() -> None:
     op.drop_table("students")
     op.drop_index("ix_sign_ins_account_at", table_name="sign_ins")
     op.drop_table("sign_ins")
+    op.drop_index(op.f("ix_releases_state"), table_name="releases")
     op.drop_index(op.f("ix_releases_requested_by"), table_name="releases")
     op.drop_index("ix_releases_organization_state", table_name="releases")
     op.drop_index(op.f("ix_releases_fetched_by"), table_name="releases")
@@ -1135,7 +1165,8 @@ def downgrade() -> None:
     op.drop_index(
         "uq_leads_live_phone", table_name="leads", postgresql_where=sa.text("status <> 'closed'")
     )
-    op.drop_index("ix_leads_status_due", table_name="leads")
+    op.drop_index("ix_leads_closed_updated", table_name="leads")
+    op.drop_index("ix_leads_live_due", table_name="leads")
     op.drop_index(op.f("ix_leads_event_id"), table_name="leads")
     op.drop_index(op.f("ix_leads_delete_after"), table_name="leads")
     op.drop_index(op.f("ix_leads_assigned_to"), table_name="leads")
@@ -1165,6 +1196,7 @@ def downgrade() -> None:
     op.drop_table("audit_seals")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
     op.drop_index(op.f("ix_audit_entries_at"), table_name="audit_entries")
+    op.drop_index("ix_audit_entries_outcome", table_name="audit_entries")
     op.drop_index("ix_audit_entries_actor", table_name="audit_entries")
     op.drop_index(op.f("ix_audit_entries_action"), table_name="audit_entries")
     op.drop_table("audit_entries")

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, String, Text, text
 from sqlalchemy.dialects.postgresql import INET, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,6 +20,13 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_entries_subject", "subject_kind", "subject_id"),
         Index("ix_audit_entries_actor", "actor_id"),
+        # What was refused or failed is little, and looked for most.
+        Index(
+            "ix_audit_entries_outcome",
+            "outcome",
+            "id",
+            postgresql_where=text("outcome <> 'done'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -53,6 +53,12 @@ class Document(Base):
             postgresql_where=text("state IN ('sealed', 'released', 'accepted', 'returned')"),
         ),
         Index("ix_documents_event_state", "event_id", "state"),
+        # Looked through every minute for what waits for a batch.
+        Index(
+            "ix_documents_waiting",
+            "event_id",
+            postgresql_where=text("state IN ('sealed', 'released')"),
+        ),
         Index(
             "ix_documents_destroy_due",
             "destroy_due_at",

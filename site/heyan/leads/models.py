@@ -43,7 +43,14 @@ class Lead(Base):
             unique=True,
             postgresql_where=text("status <> 'closed'"),
         ),
-        Index("ix_leads_status_due", "status", "due_at"),
+        # The queue, by what is due first, and what is done with, by what was settled last.
+        Index("ix_leads_live_due", "due_at", "id", postgresql_where=text("status <> 'closed'")),
+        Index(
+            "ix_leads_closed_updated",
+            "updated_at",
+            "id",
+            postgresql_where=text("status = 'closed'"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = key_column()

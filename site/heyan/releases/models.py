@@ -109,7 +109,7 @@ class Release(Base):
     # schedule | demand | size | deadline
     trigger: Mapped[str] = mapped_column(String(16))
     requested_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
-    state: Mapped[ReleaseState] = mapped_column(pg_enum(ReleaseState))
+    state: Mapped[ReleaseState] = mapped_column(pg_enum(ReleaseState), index=True)
     # The pinned recipient it was made for, as text, since the pin and not the row decides.
     recipient: Mapped[str | None] = mapped_column(String(100))
     object_key: Mapped[str | None] = mapped_column(String(80), unique=True)
