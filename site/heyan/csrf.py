@@ -51,9 +51,13 @@ def _mac(issued: str, nonce: str, binding: str) -> str:
 
 
 def new_token() -> str:
-    """Return a token for the person in front of this request."""
-    issued, nonce = str(int(time.time())), secrets.token_hex(8)
-    return f"{issued}.{nonce}.{_mac(issued, nonce, _binding())}"
+    """Return a token for the person in front of this request, one for all of a page's forms."""
+    binding = _binding()
+    made: dict[str, str] = g.setdefault("csrf_tokens", {})
+    if binding not in made:
+        issued, nonce = str(int(time.time())), secrets.token_hex(8)
+        made[binding] = f"{issued}.{nonce}.{_mac(issued, nonce, binding)}"
+    return made[binding]
 
 
 def bind_to_browser() -> None:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import phonenumbers
+from babel.support import Translations
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import StringField, ValidationError
+from wtforms.i18n import messages_path
 
 from heyan.csrf import FormCsrf
+
+
+@lru_cache(maxsize=4)
+def _library_words(locale: str) -> Any:
+    return Translations.load(messages_path(), [locale], domain="wtforms")
+
+
+class _Words:
+    """The form library's own wordings, read once a language and not with every request."""
+
+    def gettext(self, string: str) -> str:
+        return str(_library_words(str(get_locale())).ugettext(string))
+
+    def ngettext(self, singular: str, plural: str, count: int) -> str:
+        return str(_library_words(str(get_locale())).ungettext(singular, plural, count))
+
+
+_WORDS = _Words()
 
 
 class Form(FlaskForm):
@@ -19,6 +41,9 @@ class Form(FlaskForm):
         csrf = True
         csrf_class = FormCsrf
         csrf_field_name = "csrf_token"
+
+        def get_translations(self, form: Any) -> _Words:  # noqa: ARG002 - WTForms calls it so
+            return _WORDS
 
 
 def normalise_phone(raw: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask_login import UserMixin
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -105,16 +105,21 @@ def begin(
     return token
 
 
+# Made once, for it is sent with every request of who is signed in: a row for each role.
+_BY_TOKEN = (
+    select(LoginSession, Account, AccountRole.role)
+    .join(Account, Account.id == LoginSession.account_id)
+    .outerjoin(AccountRole, AccountRole.account_id == Account.id)
+    .where(LoginSession.token_hash == bindparam("token"), LoginSession.revoked_at.is_(None))
+)
+
+
 def load(session: Session, settings: Settings, token: str) -> SignedIn | None:
     """Return who holds *token*, or None when it is unknown, ended, idle or too old."""
-    found = session.execute(
-        select(LoginSession, Account)
-        .join(Account, Account.id == LoginSession.account_id)
-        .where(LoginSession.token_hash == _hash(token), LoginSession.revoked_at.is_(None))
-    ).first()
-    if found is None:
+    found = session.execute(_BY_TOKEN, {"token": _hash(token)}).all()
+    if not found:
         return None
-    row, account = found
+    row, account, _role = found[0]
     moment = clock.now()
     idle, absolute = settings.session_limits(account.realm)
     expires = min(row.last_seen_at + idle, row.created_at + absolute)
@@ -131,9 +136,7 @@ def load(session: Session, settings: Settings, token: str) -> SignedIn | None:
                 .execution_options(synchronize_session=False)
             )
         expires = min(moment + idle, row.created_at + absolute)
-    roles = frozenset(
-        session.scalars(select(AccountRole.role).where(AccountRole.account_id == account.id))
-    )
+    roles = frozenset(role for _row, _account, role in found if role is not None)
     return SignedIn(
         id=row.id,
         account_id=account.id,

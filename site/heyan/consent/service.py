@@ -6,8 +6,10 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session, load_only
 
@@ -131,6 +133,18 @@ def withdraw(
         )
 
 
+@lru_cache(maxsize=4)
+def _latest(*, by_student: bool, by_registration: bool) -> Select[ConsentRecord]:
+    query = select(ConsentRecord).where(
+        ConsentRecord.account_id == bindparam("account"), ConsentRecord.purpose == bindparam("of")
+    )
+    if by_student:
+        query = query.where(ConsentRecord.student_id == bindparam("student"))
+    if by_registration:
+        query = query.where(ConsentRecord.registration_id == bindparam("registration"))
+    return query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)
+
+
 def standing(
     session: Session,
     purpose: str,
@@ -140,16 +154,13 @@ def standing(
     registration_id: uuid.UUID | None = None,
 ) -> ConsentRecord | None:
     """Return the latest record for *purpose* if it is a grant, else None."""
-    query = select(ConsentRecord).where(
-        ConsentRecord.account_id == account_id, ConsentRecord.purpose == purpose
-    )
+    asked: dict[str, Any] = {"account": account_id, "of": purpose}
     if student_id is not None:
-        query = query.where(ConsentRecord.student_id == student_id)
+        asked["student"] = student_id
     if registration_id is not None:
-        query = query.where(ConsentRecord.registration_id == registration_id)
-    latest = session.scalars(
-        query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)
-    ).first()
+        asked["registration"] = registration_id
+    query = _latest(by_student="student" in asked, by_registration="registration" in asked)
+    latest = session.scalars(query, asked).first()
     return latest if latest is not None and latest.granted else None
 
 

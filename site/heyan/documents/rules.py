@@ -6,7 +6,7 @@ import enum
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -107,10 +107,12 @@ def check_open(session: Session, registration: Registration, kind: DocumentKind)
 
 
 def _being_packed(session: Session, document_id: uuid.UUID) -> bool:
-    claimed = select(ReleaseItem.document_id).where(
-        ReleaseItem.document_id == document_id, ReleaseItem.state == ItemState.CLAIMED
-    )
-    return session.scalar(claimed) is not None
+    return session.scalar(_CLAIMED, {"document": document_id}) is not None
+
+
+_CLAIMED = select(ReleaseItem.document_id).where(
+    ReleaseItem.document_id == bindparam("document"), ReleaseItem.state == ItemState.CLAIMED
+)
 
 
 def check_amounts(

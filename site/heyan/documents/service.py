@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, joinedload
 
@@ -277,23 +277,45 @@ def mark_of(
     )
 
 
+def _own() -> Select[Document]:
+    registration = joinedload(Document.registration, innerjoin=True)
+    event = registration.joinedload(Registration.event, innerjoin=True)
+    return (
+        select(Document)
+        .join(Registration, Registration.id == Document.registration_id)
+        .where(
+            Document.id == bindparam("document"), Registration.account_id == bindparam("account")
+        )
+        .options(
+            event.joinedload(Event.organization, innerjoin=True),
+            event.selectinload(Event.document_kinds),
+            registration.joinedload(Registration.student, innerjoin=True),
+        )
+    )
+
+
+# Made once: putting them together costs more than sending them.
+_OWN = _own()
+_LATEST_DECISION = (
+    select(Decision)
+    .where(Decision.document_id == bindparam("document"))
+    .order_by(Decision.published_at.desc(), Decision.id.desc())
+    .limit(1)
+)
+_RECEIPTS = (
+    select(CustodyEvent, CustodyReceipt)
+    .outerjoin(CustodyReceipt, CustodyReceipt.custody_event_id == CustodyEvent.id)
+    .where(CustodyEvent.document_id == bindparam("document"))
+    .order_by(CustodyEvent.at, CustodyEvent.id)
+)
+
+
 def load(session: Session, account_id: uuid.UUID, document_id: uuid.UUID) -> Document:
     """Return one of the account's documents with registration, event, organizer and student.
 
     Raises `DocumentUnknown`, for another account's too.
     """
-    registration = joinedload(Document.registration)
-    event = registration.joinedload(Registration.event)
-    found = session.scalars(
-        select(Document)
-        .join(Registration, Registration.id == Document.registration_id)
-        .where(Document.id == document_id, Registration.account_id == account_id)
-        .options(
-            event.joinedload(Event.organization),
-            event.selectinload(Event.document_kinds),
-            registration.joinedload(Registration.student),
-        )
-    ).first()
+    found = session.scalars(_OWN, {"document": document_id, "account": account_id}).first()
     if found is None:
         raise DocumentUnknown
     return found
@@ -301,24 +323,14 @@ def load(session: Session, account_id: uuid.UUID, document_id: uuid.UUID) -> Doc
 
 def latest_decision(session: Session, document_id: uuid.UUID) -> Decision | None:
     """Return the decision that stands for a document, or None."""
-    return session.scalars(
-        select(Decision)
-        .where(Decision.document_id == document_id)
-        .order_by(Decision.published_at.desc(), Decision.id.desc())
-        .limit(1)
-    ).first()
+    return session.scalars(_LATEST_DECISION, {"document": document_id}).first()
 
 
 def receipts_of(
     session: Session, document_id: uuid.UUID
 ) -> list[tuple[CustodyEvent, CustodyReceipt | None]]:
     """Return each step of a document's custody with its receipt, None while it is being signed."""
-    rows = session.execute(
-        select(CustodyEvent, CustodyReceipt)
-        .outerjoin(CustodyReceipt, CustodyReceipt.custody_event_id == CustodyEvent.id)
-        .where(CustodyEvent.document_id == document_id)
-        .order_by(CustodyEvent.at, CustodyEvent.id)
-    )
+    rows = session.execute(_RECEIPTS, {"document": document_id})
     return [(event, receipt) for event, receipt in rows]
 
 

@@ -9,6 +9,7 @@ import enum
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, or_, select, tuple_
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -78,39 +79,32 @@ def _loaded() -> Select[Event]:
     )
 
 
+def _open(query: Select[Any]) -> Select[Any]:
+    return (
+        query.where(
+            Event.status == EventStatus.PUBLISHED,
+            Event.opens_at <= bindparam("moment"),
+            Event.closes_at > bindparam("moment"),
+        )
+        .order_by(Event.closes_at, Event.id)
+        .limit(bindparam("most"))
+    )
+
+
+# Made once: putting them together costs more than sending them.
 _BY_SLUG = _loaded().where(Event.slug == bindparam("slug"), Event.status.in_(PUBLIC))
+_OPEN = _open(_loaded())
+_OPEN_TITLES = _open(select(Event.slug, Event.title, Event.title_en))
 
 
 def open_events(session: Session, *, limit: int = 6) -> list[Event]:
     """Return the events one can register for now, those that close first in front."""
-    moment = clock.now()
-    return list(
-        session.scalars(
-            _loaded()
-            .where(
-                Event.status == EventStatus.PUBLISHED,
-                Event.opens_at <= moment,
-                Event.closes_at > moment,
-            )
-            .order_by(Event.closes_at, Event.id)
-            .limit(limit)
-        )
-    )
+    return list(session.scalars(_OPEN, {"moment": clock.now(), "most": limit}))
 
 
 def open_titles(session: Session, *, limit: int) -> list[tuple[str, str, str]]:
     """Return address, title and English title of the open events, for a list to choose from."""
-    moment = clock.now()
-    rows = session.execute(
-        select(Event.slug, Event.title, Event.title_en)
-        .where(
-            Event.status == EventStatus.PUBLISHED,
-            Event.opens_at <= moment,
-            Event.closes_at > moment,
-        )
-        .order_by(Event.closes_at, Event.id)
-        .limit(limit)
-    )
+    rows = session.execute(_OPEN_TITLES, {"moment": clock.now(), "most": limit})
     return [(row.slug, row.title, row.title_en) for row in rows]
 
 

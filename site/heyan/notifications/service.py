@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -27,14 +27,15 @@ def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object)
 
 def unread_count(session: Session, account_id: uuid.UUID) -> int:
     """Return how many notices the account has not seen."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Notice)
-            .where(Notice.account_id == account_id, Notice.read_at.is_(None))
-        )
-        or 0
-    )
+    return session.scalar(_UNREAD, {"account": account_id}) or 0
+
+
+# Asked with every page of who is signed in.
+_UNREAD = (
+    select(func.count())
+    .select_from(Notice)
+    .where(Notice.account_id == bindparam("account"), Notice.read_at.is_(None))
+)
 
 
 def recent(session: Session, account_id: uuid.UUID, limit: int = 30) -> list[Notice]:

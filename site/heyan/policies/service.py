@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, undefer
 
 from heyan import clock
@@ -19,14 +19,20 @@ class NoPolicyInForce(Exception):
     """Nothing personal may be accepted while no policy version is in force (A1)."""
 
 
+_IN_FORCE = (
+    select(PolicyVersion)
+    .where(
+        PolicyVersion.kind == bindparam("of_kind"),
+        PolicyVersion.effective_at <= bindparam("moment"),
+    )
+    .order_by(PolicyVersion.effective_at.desc(), PolicyVersion.published_at.desc())
+    .limit(1)
+)
+
+
 def version_in_force(session: Session, kind: PolicyKind = PolicyKind.PRIVACY) -> PolicyVersion:
     """Return the version of *kind* in force now; raises `NoPolicyInForce`."""
-    found = session.scalars(
-        select(PolicyVersion)
-        .where(PolicyVersion.kind == kind, PolicyVersion.effective_at <= clock.now())
-        .order_by(PolicyVersion.effective_at.desc(), PolicyVersion.published_at.desc())
-        .limit(1)
-    ).first()
+    found = session.scalars(_IN_FORCE, {"of_kind": kind, "moment": clock.now()}).first()
     if found is None:
         raise NoPolicyInForce(kind.value)
     return found
