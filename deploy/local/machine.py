@@ -56,13 +56,16 @@ class Machine:
 
     # --- engines -----------------------------------------------------------------------------
 
-    def start_engines(self) -> None:
+    def start_engines(self, *, site_too: bool = False) -> None:
         """Start database and object store together and wait for both.
+
+        With *site_too* web and worker start meanwhile, where nothing is to be made for them first:
+        they have much to read before they ask an engine for anything.
 
         A port that another program took between the choice and the start is chosen anew, once.
         """
         try:
-            self._start_engines()
+            self._start_engines(site_too=site_too)
         except (PostgresError, SeaweedError) as error:
             if not any(sign in str(error) for sign in TAKEN):
                 raise
@@ -70,13 +73,15 @@ class Machine:
             self.stop()
             (self.home / "ports.json").unlink(missing_ok=True)
             self._choose_ports()
-            self._start_engines()
+            self._start_engines(site_too=site_too)
 
-    def _start_engines(self) -> None:
+    def _start_engines(self, *, site_too: bool) -> None:
         self.postgres.prepare()
         self.objects.prepare()
         self.launch(self.postgres.program())
         self.launch(self.objects.program())
+        if site_too:
+            self.launch_site()
         self.postgres.wait(self.running["postgres"])
         self.postgres.ensure_roles()
         self.objects.wait(self.running["weed"])
@@ -96,9 +101,10 @@ class Machine:
             "port": self.port,
             "http": 1,
             "workers": max(1, min(os.cpu_count() or 1, 4)),
-            "blocking-threads": 8,
-            "backlog": 256,
-            "backpressure": 64,
+            "blocking-threads": 32,
+            "backlog": 1024,
+            # Counts connections, idle ones too: slow clients must not fill it (C-63).
+            "backpressure": 1024,
             "http1-header-read-timeout": 10_000,
             # Headers end at 16 KiB; and a small buffer keeps no more than that of an upload.
             "http1-buffer-size": 16_384,
@@ -132,25 +138,30 @@ class Machine:
         return self.running[program.name]
 
     def start_site(self) -> None:
-        """Start web and worker and wait until the web answers."""
-        self.launch(self.web_program())
-        self.launch(self.worker_program())
+        """Start web and worker and wait until the web is ready."""
+        self.launch_site()
         self.wait_web()
 
+    def launch_site(self) -> None:
+        """Start web and worker where they do not run yet."""
+        for program in (self.web_program(), self.worker_program()):
+            if program.name not in self.running:
+                self.launch(program)
+
     def wait_web(self, seconds: float = 60) -> None:
-        """Wait until the web answers its health check; `RuntimeError` when it ends or hangs."""
+        """Wait until the web says that it is ready; `RuntimeError` when it ends or hangs."""
         web = self.running["web"]
-        came = processes.wait_until(lambda: not web.alive() or self._healthy(), seconds, pause=0.05)
+        came = processes.wait_until(lambda: not web.alive() or self._ready(), seconds, pause=0.05)
         if not came or not web.alive():
             log = (self.home / "log" / "web.log").read_text("utf-8", "replace")
             raise RuntimeError("the web did not start:\n" + log[-4000:])
 
-    def _healthy(self) -> bool:
+    def _ready(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status < 500
-        except OSError:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
         finally:
             connection.close()

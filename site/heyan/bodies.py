@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from flask import Request, request
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+from flask_babel import gettext as _
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 CHUNK = 64 * 1024
 DRAIN_BYTES = 64 * 1024 * 1024
 DRAIN_SECONDS = 20.0
+WAIT_SECONDS = 2.0
 # mallopt's name for the size from which a block is a mapping of its own.
 M_MMAP_THRESHOLD = -3
 GIVE_BACK_BYTES = 32 * 1024
@@ -31,6 +33,55 @@ class MemoryRequest(Request):
 
     def _get_file_stream(self, *_args: Any, **_about: Any) -> IO[bytes]:
         return io.BytesIO()
+
+
+class Seats:
+    """How many bodies of a kind may be on their way in this process at once (SECURITY 44, C-63).
+
+    The server hands a request on when its heads are there, and the thread that answers waits for
+    the body. Bodies that trickle would hold every thread; so some are kept from ever waiting for
+    one, and whoever only reads is served whatever others send.
+    """
+
+    def __init__(self, count: int, *, waiting: int = 0) -> None:
+        self._free = threading.BoundedSemaphore(count)
+        self._queue = threading.BoundedSemaphore(waiting) if waiting else None
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Sit down to read a body; raises `TooManyArriving` (503) when none becomes free soon."""
+        if isinstance(request.environ["wsgi.input"], io.BytesIO):
+            # It is here already.
+            yield
+            return
+        if not (self._free.acquire(blocking=False) or self._wait()):
+            raise TooManyArriving
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def _wait(self) -> bool:
+        if self._queue is None or not self._queue.acquire(blocking=False):
+            return False
+        try:
+            return self._free.acquire(timeout=WAIT_SECONDS)
+        finally:
+            self._queue.release()
+
+
+class TooManyArriving(ServiceUnavailable):
+    """Other requests are still being sent; the page says to try again in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            description=_("现在发送的人很多，您填写的内容还在上一页：请几秒钟后再提交。"),
+            retry_after=5,
+        )
+
+
+# Of the thirty-two threads that answer in a process, some never wait for a body.
+FORMS, FILES = Seats(12, waiting=8), Seats(8)
 
 
 class TooMuchInFlight(Exception):

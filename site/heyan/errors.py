@@ -62,6 +62,7 @@ def _http(error: HTTPException) -> Any:
         415: (_("格式不支持"), _("请换一种文件格式。")),
         422: (_("内容有误"), _("请按提示修改后再提交。")),
         429: (_("操作太频繁"), _("请稍等片刻再试。")),
+        503: (_("暂时无法处理"), _("请稍后再试。")),
     }
     title, advice = words.get(status, (_("出错了"), _("请稍后再试。")))
     if error.description and error.description != type(error).description:

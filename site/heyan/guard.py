@@ -16,7 +16,7 @@ from flask_login import LoginManager
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from heyan import cookies, csrf, web
+from heyan import bodies, cookies, csrf, web
 from heyan.access import Permission, Requirement, requirement_of
 from heyan.accounts import sessions
 from heyan.accounts.sessions import SignedIn
@@ -179,6 +179,8 @@ def _check_csrf() -> None:
     if getattr(view, "__heyan_late_csrf__", False):
         csrf.check_origin()
         return
+    with bodies.FORMS.one():
+        request.get_data(parse_form_data=True)
     csrf.check_request()
 
 

@@ -25,6 +25,7 @@ from heyan.accounts import blocklist
 from heyan.settings import Settings
 
 WAIT_SECONDS = 20.0
+WAITING = 16
 # Words that anyone who attacks this site tries first.
 SITE_WORDS = ("heyan", "核验", "qicheng", "启程", "报名", "baoming", "准考证", "zhunkaozheng")
 HABITS = ("password", "passw0rd", "mima", "密码", "woaini", "iloveyou", "admin", "welcome")
@@ -125,6 +126,8 @@ class Hasher:
     def __init__(self, settings: Settings) -> None:
         self._pepper = settings.password_pepper.encode()
         self._slots = threading.BoundedSemaphore(settings.argon2_at_once)
+        # Whoever waits holds a thread that could show a page: some wait, more are asked back.
+        self._queue = threading.BoundedSemaphore(settings.argon2_at_once + WAITING)
         self._argon = PasswordHasher(
             time_cost=settings.argon2_passes,
             memory_cost=settings.argon2_memory_kib,
@@ -164,22 +167,40 @@ class Hasher:
         return base64.b64encode(hmac.new(self._pepper, raw, hashlib.sha256).digest())
 
     def _slot(self) -> _Slot:
-        return _Slot(self._slots)
+        return _Slot(self._slots, self._queue)
 
 
 class _Slot:
-    def __init__(self, slots: threading.BoundedSemaphore) -> None:
-        self._slots = slots
+    def __init__(
+        self, slots: threading.BoundedSemaphore, queue: threading.BoundedSemaphore
+    ) -> None:
+        self._slots, self._queue = slots, queue
 
     def __enter__(self) -> None:
+        if not self._queue.acquire(blocking=False):
+            raise Overloaded
         if not self._slots.acquire(timeout=WAIT_SECONDS):
+            self._queue.release()
             raise Overloaded
 
     def __exit__(self, *_details: object) -> None:
         self._slots.release()
+        self._queue.release()
+
+
+_making = threading.Lock()
+
+
+def hasher(settings: Settings) -> Hasher:
+    """Return this process's hasher for *settings*.
+
+    Made by one thread while the others wait: each would otherwise get one of its own in the first
+    rush, and with it a bound of its own.
+    """
+    with _making:
+        return _hasher(settings)
 
 
 @lru_cache(maxsize=4)
-def hasher(settings: Settings) -> Hasher:
-    """Return this process's hasher for *settings*."""
+def _hasher(settings: Settings) -> Hasher:
     return Hasher(settings)

@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
-from heyan import csrf, web
+from heyan import bodies, csrf, web
 from heyan.access import Permission, requires
 from heyan.bodies import allow_body
 from heyan.csrf import late_csrf
@@ -202,7 +202,8 @@ def upload(release_id: uuid.UUID) -> Page:
     """Read a result file and show, row by row, what would become of it; nothing is kept yet."""
     release = own_release(release_id)
     allow_body(max_bytes=MAX_BYTES + 65536, max_parts=6, max_field_bytes=65536)
-    csrf.check_request()
+    with bodies.FILES.one():
+        csrf.check_request()
     form = ResultsForm()
     if not form.validate():
         return _results_page(release, form=form)
@@ -250,7 +251,8 @@ def confirm(release_id: uuid.UUID) -> Page:
     """Keep the previewed rows as drafts, and publish them if that was asked for."""
     release = own_release(release_id)
     allow_body(max_bytes=3 * MAX_BYTES, max_parts=10, max_field_bytes=3 * MAX_BYTES)
-    csrf.check_request()
+    with bodies.FILES.one():
+        csrf.check_request()
     form = ResultsConfirmForm()
     if not form.validate():
         abort(400)

@@ -203,7 +203,8 @@ def upload(registration_id: uuid.UUID, kind: str) -> Page:
     expected = settings.max_upload_bytes + SLACK if declared is None else declared
     try:
         with _gate().hold(expected, wait_seconds=WAIT_FOR_MEMORY):
-            sent = _read(settings.max_upload_bytes)
+            with bodies.FILES.one():
+                sent = _read(settings.max_upload_bytes)
             if isinstance(sent, Trouble):
                 return _upload_page(registration, spec, sent)
             return _take(registration, spec, ready, sent)
