@@ -9,6 +9,7 @@ from flask import Blueprint, Response, render_template, url_for
 
 from heyan import clock, web
 from heyan.access import public
+from heyan.classification import REGISTRY
 from heyan.events.service import open_events
 from heyan.leads.panel import panel
 from heyan.releases.fingerprint import key_fingerprint
@@ -39,6 +40,7 @@ def custody() -> str:
     return render_template(
         "public/custody.html",
         limits=web.settings(),
+        decided_days=REGISTRY["identity.document"].days,
         root_key=base64.b64encode(root).decode(),
         root_fingerprint=key_fingerprint(root),
     )
