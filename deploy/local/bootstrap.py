@@ -31,21 +31,40 @@ def run(machine: Machine) -> None:
 
 def migrate(machine: Machine) -> None:
     """Bring the database to the newest migration, as the owning role."""
-    versions = sorted((ROOT / "migrations").rglob("*.py"))
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in versions)).hexdigest()
-    mark = machine.postgres.data.parent / "migrated"
-    if mark.exists() and mark.read_text("utf-8") == digest:
+    if _migrated(machine):
         return
     machine.say("migrating the database")
     ini = str(ROOT / "migrations" / "alembic.ini")
     machine.run(machine.variables.owner(), "-m", "alembic", "-c", ini, "upgrade", "head")
-    mark.write_text(digest, "utf-8")
+    _mark(machine).write_text(_newest(), "utf-8")
+
+
+def _newest() -> str:
+    versions = sorted((ROOT / "migrations").rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in versions)).hexdigest()
+
+
+def _mark(machine: Machine) -> Path:
+    return machine.postgres.data.parent / "migrated"
+
+
+def _migrated(machine: Machine) -> bool:
+    return _mark(machine).exists() and _mark(machine).read_text("utf-8") == _newest()
+
+
+def _has_keyring(machine: Machine) -> bool:
+    return bool(machine.variables.root_public_key) and machine.variables.keyring.exists()
+
+
+def settled(machine: Machine) -> bool:
+    """Tell whether no step is left to take."""
+    return _migrated(machine) and _has_keyring(machine)
 
 
 def make_keyring(machine: Machine) -> None:
     """Make the worker's keyring and its signing root; pin the root's public half for the web."""
     variables = machine.variables
-    if variables.root_public_key and variables.keyring.exists():
+    if _has_keyring(machine):
         return
     machine.say("making the keyring and the signing root")
     variables.keyring.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

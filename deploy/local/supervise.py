@@ -51,10 +51,9 @@ def main() -> int:
         machine = Machine(home, port, say)
         if machine.reaped:
             say(f"ended what an earlier run left: {', '.join(machine.reaped)}")
-        machine.start_engines()
+        machine.start_engines(site_too=bootstrap.settled(machine))
         machine.prepare()
-        machine.launch(machine.web_program())
-        machine.launch(machine.worker_program())
+        machine.launch_site()
         bootstrap.demo_data(machine)
         machine.wait_web()
         _greet(machine, time.monotonic() - began)
