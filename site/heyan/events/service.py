@@ -79,7 +79,7 @@ def _loaded() -> Select[Event]:
     )
 
 
-def _open(query: Select[Any]) -> Select[Any]:
+def _open(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return (
         query.where(
             Event.status == EventStatus.PUBLISHED,
