@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -196,3 +198,45 @@ def test_a_short_password_does_not_stand_alone(site: Flask) -> None:
     answer = someone.browser.post("/account/password", password=LONG, new_password=SHORT)
     assert answer.status_code == 422
     assert "15" in answer.text
+
+
+def test_the_first_rush_shares_one_bound(settings: Settings) -> None:
+    """C-30, CONTROLS 5: sixteen people at once after a start find one hasher, not sixteen."""
+    cold = dataclasses.replace(quick(settings), site_name="a site that was never asked")
+    start, found = threading.Barrier(16), []
+
+    def ask() -> None:
+        start.wait()
+        found.append(passwords.hasher(cold))
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_crowd_is_asked_back_instead_of_holding_every_thread(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SECURITY 44, C-30: some are at work, some wait, the rest hear at once and not after 20 s."""
+    monkeypatch.setattr(passwords, "WAITING", 0)
+    full = Hasher(dataclasses.replace(quick(settings), argon2_at_once=1))
+    began, entered, go_on = time.monotonic(), threading.Event(), threading.Event()
+
+    class Held:
+        def verify(self, *_: object) -> bool:
+            entered.set()
+            return go_on.wait(60)
+
+    monkeypatch.setattr(full, "_argon", Held())
+    busy = threading.Thread(target=full.verify, args=(None, LONG))
+    busy.start()
+    assert entered.wait(30)
+    with pytest.raises(passwords.Overloaded):
+        full.verify(None, LONG)
+    assert time.monotonic() - began < 15
+    go_on.set()
+    busy.join()
+    assert full.verify("stored", LONG)
