@@ -14,6 +14,9 @@ from wtforms import StringField, ValidationError
 from wtforms.i18n import messages_path
 
 from heyan.csrf import FormCsrf
+from heyan.plain import strip
+
+__all__ = ["Form", "PhoneField", "normalise_phone", "strip"]
 
 
 @lru_cache(maxsize=4)
@@ -80,10 +83,3 @@ class PhoneField(StringField):
             self.e164 = normalise_phone(self.data or "")
         except ValueError as error:
             raise ValidationError(str(error)) from error
-
-
-def strip(value: str | None) -> str | None:
-    """Filter: trim blanks, and drop characters that no name or answer holds (controls, bidi)."""
-    if value is None:
-        return None
-    return "".join(char for char in value if char.isprintable()).strip()
