@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heyan.decisions.models import Outcome, ReasonCode
+from heyan.plain import strip
 
 COLUMNS = ("document_id", "sha256", "outcome", "reason_code", "reason_text")
 MAX_BYTES = 5 * 1024 * 1024
@@ -87,7 +88,7 @@ def _read_row(line: int, given: Mapping[str, str]) -> ResultRow | RowProblem:
     if len(sha256) != 32:
         return RowProblem(line, "unreadable_id", shown)
     # A guard that spreadsheets need against formulas is not part of the value.
-    text = given["reason_text"].removeprefix("'")[:REASON_LENGTH]
+    text = _printable(given["reason_text"].removeprefix("'"))[:REASON_LENGTH]
     if not given["outcome"]:
         return RowProblem(line, "unanswered", shown)
     try:
@@ -103,6 +104,11 @@ def _read_row(line: int, given: Mapping[str, str]) -> ResultRow | RowProblem:
     if reason is ReasonCode.OTHER and not text:
         return RowProblem(line, "reason_missing", shown)
     return ResultRow(line, document_id, sha256, outcome, reason, text)
+
+
+def _printable(text: str) -> str:
+    """Return *text* on one line, without what no page can show: controls, half characters, bidi."""
+    return strip(" ".join(text.split())) or ""
 
 
 def read_file(data: bytes) -> tuple[list[ResultRow], list[RowProblem]]:

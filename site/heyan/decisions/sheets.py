@@ -131,6 +131,6 @@ def unpack(packed: str) -> tuple[list[ResultRow], list[RowProblem]]:
             )
             rows += taken
             problems += refused
-    except (ValueError, TypeError, zlib.error) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, zlib.error) as error:
         raise RowsRefused from error
     return rows, problems

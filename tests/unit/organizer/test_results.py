@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -195,3 +197,30 @@ def test_the_desk_cannot_save_what_is_malformed_or_someone_elses(round_: Round) 
     assert [one["code"] for one in answer.json["problems"]] == ["unknown"]
     plain = round_.owner.client.post(path, json={"rows": [], "dropped": []})
     assert plain.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 半个字", "\0空", "行\n行", "\u202e反\u2066", "长" * 5000, "<b>=1+1</b>"]
+)
+def test_a_reason_of_strange_letters_is_kept_as_far_as_it_can_be_shown(
+    round_: Round, text: str
+) -> None:
+    """C-55, C-68: half characters and controls from JSON are no fault of ours and are not kept."""
+    row = {**round_.rows[0], "outcome": "returned", "reason_code": "other", "reason_text": text}
+    sent = round_.owner.json(f"{round_.path}/decisions", {"rows": [row], "dropped": []})
+    assert sent.status_code == 200
+    assert sent.json["saved"] == [row["document_id"]]
+    (draft,) = round_.owner.get(f"{round_.path}/decisions").json["drafts"]
+    assert draft["reason_text"].isprintable()
+    assert 0 < len(draft["reason_text"]) <= 300
+
+
+@pytest.mark.parametrize(
+    "plain", ["[" * 200_000, "[[Infinity]]", "[[1]]", "{}", "[[1,2,3,4,5,6]]", "nonsense", "7"]
+)
+def test_rows_that_were_never_packed_here_are_refused(round_: Round, plain: str) -> None:
+    """SECURITY 29, 38: the hidden field of the preview is anybody's to write."""
+    packed = base64.b64encode(zlib.compress(plain.encode())).decode()
+    sent = round_.owner.post(f"{round_.path}/results/confirm", page=round_.path, rows=packed)
+    assert sent.status_code in (303, 400)
+    assert round_.owner.get(f"{round_.path}/decisions").json["drafts"] == []
