@@ -23,7 +23,9 @@ def findings(page: Any, *, only: list[str] | None = None) -> list[str]:
     if not page.evaluate("typeof window.axe === 'object'"):
         page.evaluate(AXE.read_text("utf-8"))
     rules = {"type": "rule", "values": only} if only else {"type": "tag", "values": RULES}
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
+    # Style sheets are not fetched again (one rule, about orientation locks, would want them).
+    options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False, "iframes": False}
+    found = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{each['id']}: {node['target']} {node.get('failureSummary', '')}"
         for each in found["violations"]

@@ -11,13 +11,17 @@ from tests.look import Read, findings
 
 
 @contextmanager
-def opened(browser: Any, address: str, token: str = "") -> Iterator[tuple[Any, list[str]]]:
+def opened(
+    browser: Any, address: str, token: str = "", *, language: str = "zh"
+) -> Iterator[tuple[Any, list[str]]]:
     """Open a browser window of a phone's width; yield its page and what it complained of."""
     context = browser.new_context(
         base_url=address, locale="zh-CN", viewport={"width": 360, "height": 740}
     )
     if token:
         context.add_cookies([{"name": "heyan_session", "value": token, "url": address}])
+    if language == "en":
+        context.add_cookies([{"name": "heyan_lang", "value": "en", "url": address}])
     page = context.new_page()
     complaints: list[str] = []
     host = urlsplit(address).netloc
@@ -55,6 +59,10 @@ def everything_wrong(page: Any) -> list[str]:
 
 def check(page: Any, path: str) -> list[str]:
     """Open *path* and return everything wrong with it."""
-    answer = page.goto(path)
+    return checked(page, path, page.goto(path))
+
+
+def checked(page: Any, path: str, answer: Any) -> list[str]:
+    """Return everything wrong with the page that is open."""
     wrong = Read(answer.text()).faults + everything_wrong(page)
     return [f"{path}: {line}" for line in wrong]

@@ -72,6 +72,14 @@ def test_every_public_page_is_for_everyone(
         assert wrong + complaints == []
 
 
+def test_the_doors_stand_in_english_too(browser: Any, served: str) -> None:
+    """UX: zh-CN and English complete; longer words stay on a phone's screen."""
+    with opened(browser, served, language="en") as (page, complaints):
+        wrong = [line for path in PUBLIC[:6] for line in check(page, path)]
+        assert page.get_attribute("html", "lang") == "en"
+        assert wrong + complaints == []
+
+
 def test_every_page_of_a_student_is_for_everyone(
     browser: Any, served: str, somebody: dict[str, Any]
 ) -> None:
