@@ -140,6 +140,24 @@ def close_unused(context: Context) -> int:
     return len(found)
 
 
+def erase_closed(context: Context) -> int:
+    """Erase accounts that were closed at their owner's wish (`heyan.registrations.closing`)."""
+    erased = exists().where(
+        Tombstone.subject_kind == "account", Tombstone.subject_id == cast(Account.id, String)
+    )
+    asked = (
+        select(Account.id)
+        .where(Account.realm == Realm.PUBLIC, Account.status == AccountStatus.CLOSED, ~erased)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    with context.sessions() as session, transaction(session):
+        found = session.scalars(asked).all()
+        for account_id in found:
+            erase_account(context, session, account_id, "asked")
+    return len(found)
+
+
 def erase_account(context: Context, session: Session, account_id: uuid.UUID, reason: str) -> None:
     """Empty everything personal of an account and its students, in the caller's transaction.
 

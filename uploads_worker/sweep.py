@@ -281,6 +281,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "rate_limits": _limits,
     "answers": retention.answers,
     # First erased, then warned: a month lies between.
+    "closed_accounts": retention.erase_closed,
     "unused_accounts": retention.close_unused,
     "unused_warnings": retention.warn_unused,
     "decisions": retention.decisions,

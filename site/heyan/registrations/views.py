@@ -17,12 +17,14 @@ from heyan.consent.service import ConsentMissing
 from heyan.custody.sealing import UntrustedVaultKey
 from heyan.documents.vault import sealing_key
 from heyan.registrations import forms, service, submission, wording
+from heyan.registrations.cli import registrations_cli
 from heyan.registrations.links import step_url
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.steps import Progress, Step, number_kinds, progress_of
 from heyan.students.service import StudentUnknown, list_students, needs_guardian
 
-public_pages = Blueprint("registrations", __name__)
+public_pages = Blueprint("registrations", __name__, cli_group=None)
+public_pages.cli.add_command(registrations_cli)
 log = structlog.get_logger()
 Page = str | Response | tuple[str, int]
 

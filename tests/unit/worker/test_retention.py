@@ -12,6 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from heyan import clock as clocks
+from heyan import web
+from heyan.accounts.models import Account
 from heyan.classification import CATEGORIES, REGISTRY
 from tests.conftest import Clock
 from tests.enrolment import World
@@ -147,6 +149,37 @@ def test_whoever_comes_back_or_still_takes_part_keeps_the_account(
     clock.move(timedelta(days=760))
     retention.close_unused(context)
     assert column(world, STATUS, a=back) == ["active"]
+
+
+def test_an_account_closed_at_its_owners_wish_is_emptied_by_the_next_sweep(
+    world: World, context: Context
+) -> None:
+    """S-061, S-062: what runs is withdrawn, nobody signs in, and nothing personal is left."""
+    case = submit(world, context)
+    account = account_of(world, case)
+    runner = world.app.test_cli_runner()
+    with world.app.app_context():
+        number = web.session().get_one(Account, account).login
+    done = runner.invoke(
+        args=["registrations", "close-account", "--phone", number, "--yes"],
+    )
+    assert done.exit_code == 0, done.output
+    assert "withdrawn: 1" in done.output
+    assert number not in done.output
+    assert column(
+        world, "SELECT status FROM registrations WHERE id = :r", r=case.registration_id
+    ) == ["withdrawn"]
+    assert sweep.BROOMS["closed_accounts"](context) >= 1
+    row = world.rows(
+        "SELECT status, name, password_hash, login_index = uuid_send(id) FROM accounts"
+        " WHERE id = :a",
+        a=account,
+    )[0]
+    assert tuple(row) == ("closed", None, None, True)
+    assert column(world, ANSWERS, r=case.registration_id) == [0]
+    assert sweep.BROOMS["closed_accounts"](context) == 0
+    again = runner.invoke(args=["registrations", "close-account", "--phone", number, "--yes"])
+    assert "no such account" in again.output
 
 
 def test_decisions_and_custody_go_after_three_years(
