@@ -133,7 +133,7 @@ def spend(name: str, key: str, *rates: str) -> None:
 
     *key* is what is counted by, such as `source()`; it is stored only as a keyed digest.
     """
-    limiter = FixedWindowRateLimiter(PostgresStorage(web.heyan().sessions))
+    limiter = FixedWindowRateLimiter(PostgresStorage(web.heyan().counters))
     digest = blind_index(key, f"limits.{name}").hex()
     reached: list[RateLimitItem] = []
     for rate in rates:

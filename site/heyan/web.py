@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import Actor
 from heyan.consent.service import Evidence
+from heyan.db import make_engine
 
 if TYPE_CHECKING:
     from heyan.custody.objects import ObjectStore
@@ -34,6 +35,11 @@ class Heyan:
         self.sessions = sessions
         reader = sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
         self.readers: sessionmaker[Session] = sessionmaker(reader, expire_on_commit=False)
+        # Counting takes a second connection while the page may hold one: were both of one pool,
+        # many requests at once would wait for one another.
+        self.counters: sessionmaker[Session] = sessionmaker(
+            make_engine(settings.database_url, pool_size=2)
+        )
         self._objects: ObjectStore | None = None
 
     @property
@@ -60,6 +66,10 @@ def settings() -> Settings:
 def session() -> Session:
     """Return this request's database session, closed at its end."""
     if "db" not in g:
+        if "reading" in g:
+            # Gives its connection back: a request that holds one and waits for another would
+            # wait for ever once all threads do so. What was read stays loaded.
+            g.reading.commit()
         g.db = heyan().sessions()
     found: Session = g.db
     return found
