@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -51,6 +52,7 @@ def main() -> int:
         machine = Machine(home, port, say)
         if machine.reaped:
             say(f"ended what an earlier run left: {', '.join(machine.reaped)}")
+        _refuse_taken(port)
         machine.start_engines(site_too=bootstrap.settled(machine))
         machine.prepare()
         machine.launch_site()
@@ -73,6 +75,13 @@ def main() -> int:
             say("stopping")
             machine.stop()
         lock.close()
+
+
+def _refuse_taken(port: int) -> None:
+    """Raise `RuntimeError` when someone answers on *port*: two sites would share its requests."""
+    with socket.socket() as plug:
+        if plug.connect_ex(("127.0.0.1", port)) == 0:
+            raise RuntimeError(f"port {port} is taken; choose another: PORT=8001 ./dev up")
 
 
 def _greet(machine: Machine, seconds: float) -> None:
