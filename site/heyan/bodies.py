@@ -16,7 +16,12 @@ from typing import IO, Any
 
 from flask import Request, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, ServiceUnavailable
+from werkzeug.exceptions import (
+    BadRequest,
+    ClientDisconnected,
+    RequestEntityTooLarge,
+    ServiceUnavailable,
+)
 from werkzeug.wrappers import Response
 
 CHUNK = 64 * 1024
@@ -33,6 +38,15 @@ class MemoryRequest(Request):
 
     def _get_file_stream(self, *_args: Any, **_about: Any) -> IO[bytes]:
         return io.BytesIO()
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """Return the body as JSON; one nested beyond all depth is malformed like any other."""
+        try:
+            return super().get_json(force, silent, cache)
+        except RecursionError:
+            if silent:
+                return None
+            raise BadRequest from None
 
 
 class Seats:
