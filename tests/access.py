@@ -104,7 +104,7 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "kind": lambda _universe: "id_card_front",
     "decisions.template:kind": lambda _universe: "csv",
     "policies.*:kind": lambda _universe: "privacy",
-    "version": lambda _universe: "1.0",
+    "version": lambda _universe: "trial",
     "staff_organizations.reissue_owner:account_id": lambda universe: universe.accounts["owner_x"],
     "organizations.*:account_id": lambda universe: universe.accounts["member_x"],
     "staff.*:account_id": lambda universe: universe.accounts["auditor"],
@@ -150,7 +150,7 @@ def build(world: World) -> Universe:
     universe.clients["nobody"] = world.app.test_client()
     with world.session() as session:
         since = clock.now() - timedelta(days=1)
-        publish(session, PolicyKind.AGREEMENT, "1.0", since, {"zh": [], "en": []})
+        publish(session, PolicyKind.AGREEMENT, "trial", since, {"zh": [], "en": []})
     event = world.event()
     other = world.event()
     universe.ids.update(event=event, other=other)

@@ -194,7 +194,7 @@ class World:
                 version_in_force(session)
             except NoPolicyInForce:
                 since = clock.now() - timedelta(days=1)
-                publish(session, PolicyKind.PRIVACY, "1.0", since, {"zh": [], "en": []})
+                publish(session, PolicyKind.PRIVACY, "trial", since, {"zh": [], "en": []})
 
     def session(self) -> Session:
         """Return a session with the web's own rights."""

@@ -117,7 +117,7 @@ class Batches:
                 version_in_force(session)
             except NoPolicyInForce:
                 since = clock.now() - timedelta(days=1)
-                publish(session, PolicyKind.PRIVACY, "1.0", since, {"zh": [], "en": []})
+                publish(session, PolicyKind.PRIVACY, "trial", since, {"zh": [], "en": []})
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -8,6 +8,7 @@ import re
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -299,7 +300,9 @@ def test_eight_times_twenty_megabytes_touch_no_disk(
         watcher.join()
     assert statuses == [303] * 8
     assert watch.names() == []
-    assert not any("tmp" in name.lower() or "deleted" in name for name in seen), seen
+    # The code itself may lie under a folder for temporary files, as a fresh clone often does.
+    strange = {name for name in seen if not name.startswith((str(ROOT), sys.prefix))}
+    assert not any("tmp" in name.lower() or "deleted" in name for name in strange), strange
     needles = (secret[1000:1032], picture()[2000:2032])
     for folder in (engines.home, site.temporary):
         for file in folder.rglob("*"):

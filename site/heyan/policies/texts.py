@@ -67,6 +67,11 @@ def _facts(settings: Settings, language: str) -> dict[str, str]:
     return {name: fact or _MISSING[language] for name, fact in facts.items()}
 
 
+def _anchor(table: str, key: str) -> str:
+    """Return a row's id; a dot would have to be escaped in every selector."""
+    return f"{table}-{key.replace('.', '-')}"
+
+
 def _tables() -> dict[str, dict[str, Any]]:
     rows = public_rows()
     collected = {
@@ -76,7 +81,7 @@ def _tables() -> dict[str, dict[str, Any]]:
         ),
         "rows": [
             {
-                "id": f"collected-{row.key}",
+                "id": _anchor("collected", row.key),
                 "cells": [
                     str(_("%(label)s（%(level)s）", label=row.label, level=row.level)),
                     row.items,
@@ -94,7 +99,7 @@ def _tables() -> dict[str, dict[str, Any]]:
         "head": _head(_("接收方"), _("内容"), _("目的"), _("方式")),
         "rows": [
             {
-                "id": f"shared-{row.key}",
+                "id": _anchor("shared", row.key),
                 "cells": [
                     row.recipients,
                     str(_("%(label)s：%(items)s", label=row.label, items=row.items)),
@@ -111,7 +116,7 @@ def _tables() -> dict[str, dict[str, Any]]:
         "head": _head(_("类别"), _("期限"), _("从何时起算"), _("到期之后")),
         "rows": [
             {
-                "id": f"retention-{row.key}",
+                "id": _anchor("retention", row.key),
                 "cells": [row.label, row.period, row.counted_from, row.afterwards],
             }
             for row in rows

@@ -81,7 +81,7 @@ def test_a_missing_answer_is_named_and_the_others_are_kept(person: Person, world
     sent = person.post(path, field_school="第一中学", field_size="大号")
     assert sent.status_code == 422
     assert 'value="第一中学"' in sent.text
-    assert "请填写「" in sent.text
+    assert "请选择「组别」" in sent.text
     assert "请只填数字" in sent.text
 
 
