@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from heyan.access import Realm, Role, requirement_of
+from heyan.audit.service import ChainState
 from heyan.organizations.models import Organization
+from heyan.releases import recipients
 from tests.accounts import let_in
 from tests.enrolment import World
-from tests.journeys.look.looking import checked, opened
+from tests.journeys.look.looking import check, checked, opened
+from tests.staff import colleague, organization, proven_recipient
 
 STAFF = (Role.OPERATIONS, Role.ADMINISTRATOR, Role.PRIVACY_OFFICER, Role.SERVICE, Role.AUDITOR)
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|(?<=\?).*")
@@ -83,6 +86,24 @@ def test_every_list_of_staff_is_for_everyone(browser: Any, served: str, world: W
     assert wrong == []
     assert {"/staff", "/staff/events/ID", "/staff/events/ID/edit"} <= seen
     assert "/staff/organizations/ID" in seen
+
+
+def test_the_longest_states_fit_a_phone(
+    browser: Any, served: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UX: a badge of many words breaks into lines; the page grows no wider than the screen."""
+    monkeypatch.setattr(ChainState, "late", property(lambda _chain: True))
+    first, second = colleague(world, Role.OPERATIONS), colleague(world, Role.PRIVACY_OFFICER)
+    key = proven_recipient(world, organization(world).id)
+    with world.session() as session:
+        recipients.confirm(session, first.actor, key.id, "phone")
+        recipients.approve(session, second.actor, key.id)
+    for who, path in (
+        (first, f"/staff/recipients/{key.id}"),
+        (colleague(world, Role.AUDITOR), "/staff/audit"),
+    ):
+        with opened(browser, served, who.token, language="en") as (page, complaints):
+            assert check(page, path) + complaints == []
 
 
 @pytest.mark.parametrize("role", [Role.ORGANIZER_OWNER])
