@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -20,3 +21,7 @@ try:
 except SettingsError as refused:
     # Names and reasons, never values; a trace would bury them.
     raise SystemExit(str(refused)) from None
+
+# What is here now stays: looking for what may go (after an ID number, for one) passes it over.
+gc.collect()
+gc.freeze()

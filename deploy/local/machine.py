@@ -23,10 +23,13 @@ from deploy.local.variables import ROOT, Variables
 ORDER = ("web", "worker", "weed", "postgres")
 # What the web frees is overwritten or given back at once: no picture and no number of a request
 # that is over stays in its memory (SECURITY 10; tests/adversarial/custody/test_host.py looks).
+# Python's own pools of small objects never overwrite, so it allocates from glibc; the server's
+# buffers are jemalloc's.
 FORGETFUL = {
+    "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536:glibc.malloc.perturb=165"
     ":glibc.malloc.tcache_count=0",
-    "MIMALLOC_PURGE_DELAY": "0",
+    "_RJEM_MALLOC_CONF": "junk:free",
 }
 # How the engines say that a port of theirs is taken.
 TAKEN = ("Port allocation failed", "could not bind", "address already in use")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from datetime import date
 from typing import Any
@@ -27,6 +28,18 @@ public_pages = Blueprint("registrations", __name__, cli_group=None)
 public_pages.cli.add_command(registrations_cli)
 log = structlog.get_logger()
 Page = str | Response | tuple[str, int]
+
+
+@public_pages.after_request
+def forget_number(response: Response) -> Response:
+    """Let go of an ID number with the request, however it ended (SECURITY 10).
+
+    A form and its fields hold one another, so the number would stay in memory until Python next
+    looks for such circles; what is let go the process overwrites (`deploy/local/machine.py`).
+    """
+    if request.method == "POST" and request.endpoint == "registrations.identity":
+        response.call_on_close(gc.collect)
+    return response
 
 
 @public_pages.get("/registrations")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,6 @@ class LiveClient:
         }
         fields = {name: value for name, value in data.items() if name not in files}
         return self.http.post(path, data=fields, files=files or None)
-
-
-def visitors(url: str) -> None:
-    """Let others come, each on a connection of its own, with as much in it as a browser sends.
-
-    The server's read buffers are used again for these.
-    """
-    headers = {"User-Agent": "Mozilla/5.0 " + "x" * 400, "Cookie": "preference=" + "y" * 7000}
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _one: httpx.get(f"{url}/healthz", headers=headers), range(80)))
 
 
 @pytest.fixture(scope="module")
@@ -119,18 +109,15 @@ def test_the_webs_memory_holds_no_key_no_number_and_no_picture(
     assert memory.find(os.getpid(), {"number": secret_number.encode()})
     leader = stack.running["web"].process.pid
     left: set[tuple[int, str]] = set()
-    for _round in range(6):
-        visitors(stack.base_url)
+    # Nobody comes in between, so nothing is overwritten by chance: only by letting go.
+    for _look in range(10):
         found = {pid: memory.find(pid, wanted) for pid in memory.family(leader)}
         assert len(found) >= 2
         left = {(pid, name) for pid, what in found.items() for name in what}
         if not left:
             break
-    # The server's read buffers (16 KiB) may hold the last pieces of an upload until they are used
-    # again; never enough of them to see a picture.
-    pieces = {one for one in left if one[1].startswith("original")}
-    assert left - pieces == set()
-    assert len(pieces) <= 2
+        time.sleep(0.3)
+    assert left == set()
 
 
 def test_the_webs_environment_holds_nothing_of_the_workers(
