@@ -104,7 +104,7 @@ class Machine:
             "port": self.port,
             "http": 1,
             "workers": max(1, min(os.cpu_count() or 1, 4)),
-            "blocking-threads": 32,
+            "blocking-threads": 64,
             "backlog": 1024,
             # Counts connections, idle ones too: slow clients must not fill it (C-63).
             "backpressure": 1024,

@@ -57,9 +57,10 @@ class Seats:
     one, and whoever only reads is served whatever others send.
     """
 
-    def __init__(self, count: int, *, waiting: int = 0) -> None:
+    def __init__(self, count: int, *, waiting: int, seconds: float = WAIT_SECONDS) -> None:
         self._free = threading.BoundedSemaphore(count)
-        self._queue = threading.BoundedSemaphore(waiting) if waiting else None
+        self._queue = threading.BoundedSemaphore(waiting)
+        self._seconds = seconds
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -76,10 +77,10 @@ class Seats:
             self._free.release()
 
     def _wait(self) -> bool:
-        if self._queue is None or not self._queue.acquire(blocking=False):
+        if not self._queue.acquire(blocking=False):
             return False
         try:
-            return self._free.acquire(timeout=WAIT_SECONDS)
+            return self._free.acquire(timeout=self._seconds)
         finally:
             self._queue.release()
 
@@ -94,8 +95,9 @@ class TooManyArriving(ServiceUnavailable):
         )
 
 
-# Of the thirty-two threads that answer in a process, some never wait for a body.
-FORMS, FILES = Seats(12, waiting=8), Seats(8)
+# Of the sixty-four threads that answer in a process, some never wait for a body. Pictures queue
+# longer than forms: they come in a rush on the last day, and sending one again costs more.
+FORMS, FILES = Seats(12, waiting=8), Seats(8, waiting=30, seconds=10.0)
 
 
 class TooMuchInFlight(Exception):
