@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ import pyrage
 from flask import url_for
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
@@ -150,7 +152,8 @@ def build(world: World) -> Universe:
     universe.clients["nobody"] = world.app.test_client()
     with world.session() as session:
         since = clock.now() - timedelta(days=1)
-        publish(session, PolicyKind.AGREEMENT, "trial", since, {"zh": [], "en": []})
+        with suppress(IntegrityError):  # another module of this process was here before
+            publish(session, PolicyKind.AGREEMENT, "trial", since, {"zh": [], "en": []})
     event = world.event()
     other = world.event()
     universe.ids.update(event=event, other=other)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from deploy.local.processes import wait_until
 from tests.conftest import LiveServer
 from tests.organizer import Member
 from tests.releases import Batches, Organizer
@@ -49,6 +50,6 @@ def test_a_broken_download_is_not_fetched_and_its_resumption_is(
         data = answer.read()
         assert data == whole[first : None if last is None else last + 1]
     connection.close()
-    batches_state = batches.releases(organizer)[-1]
-    assert batches_state.sent_bytes == len(whole)
-    assert batches_state.state.value == "fetched"
+    # The server writes it down once the last byte has left, which is after it arrived here.
+    assert wait_until(lambda: batches.releases(organizer)[-1].state.value == "fetched", 10)
+    assert batches.releases(organizer)[-1].sent_bytes == len(whole)
