@@ -140,3 +140,9 @@ REQUIREMENTS = {
     "L3": "decisions one by one or by file, partial work kept, published",
     "L4": "proof that the key opens; rotation; recovery recipient",
 }
+
+# Clauses of the policy: what the site has to do, as the person who reads it would check.
+CLAUSES: dict[str, str] = {}
+
+# What the law asks beyond the policy.
+LAW: dict[str, str] = {}
