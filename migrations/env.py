@@ -20,9 +20,11 @@ MODELS = (
     "documents",
     "releases",
     "decisions",
+    "viewings",
     "policies",
     "consent",
     "leads",
+    "contacts",
     "notifications",
 )
 for feature in MODELS:

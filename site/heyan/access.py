@@ -44,6 +44,7 @@ class Permission(enum.Enum):
     ORGANIZER_DECIDE = "organizer_decide"
     STAFF_HOME = "staff_home"
     LEADS_WORK = "leads_work"
+    CONTACTS_WORK = "contacts_work"
     EVENTS_MANAGE = "events_manage"
     ORGANIZATIONS_SEE = "organizations_see"
     ORGANIZATIONS_MANAGE = "organizations_manage"
@@ -52,6 +53,8 @@ class Permission(enum.Enum):
     RECIPIENTS_CONFIRM = "recipients_confirm"
     RECIPIENTS_APPROVE = "recipients_approve"
     STAFF_MANAGE = "staff_manage"
+    VIEWINGS_OWN = "viewings_own"
+    VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
 
 
@@ -72,11 +75,14 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.ORGANIZER_MEMBERS,
         }
     ),
-    Role.SERVICE: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.LEADS_WORK}),
+    Role.SERVICE: frozenset(
+        {P.OWN_ACCOUNT, P.STAFF_HOME, P.VIEWINGS_OWN, P.LEADS_WORK, P.CONTACTS_WORK}
+    ),
     Role.OPERATIONS: frozenset(
         {
             P.OWN_ACCOUNT,
             P.STAFF_HOME,
+            P.VIEWINGS_OWN,
             P.EVENTS_MANAGE,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_MANAGE,
@@ -88,6 +94,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {
             P.OWN_ACCOUNT,
             P.STAFF_HOME,
+            P.VIEWINGS_OWN,
+            P.VIEWINGS_KEYS_CONFIRM,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_APPROVE,
             P.RECIPIENTS_SEE,
@@ -99,6 +107,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {
             P.OWN_ACCOUNT,
             P.STAFF_HOME,
+            P.VIEWINGS_OWN,
+            P.VIEWINGS_KEYS_CONFIRM,
             P.STAFF_MANAGE,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_APPROVE,

@@ -24,6 +24,7 @@ class Job(enum.Enum):
     BUILD_RELEASE = "build_release"
     SIGN_RECEIPTS = "sign_receipts"
     DESTROY_DOCUMENT = "destroy_document"
+    BUILD_VIEWING = "build_viewing"
 
 
 # Never opened: the web only defers, on connections that SQLAlchemy already holds.

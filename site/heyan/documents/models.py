@@ -111,6 +111,10 @@ class CustodyStep(enum.Enum):
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     DESTROYED = "destroyed"
+    # A copy for one person of the company's staff, after the approvals that takes.
+    COPIED = "staff_copy_made"
+    SHOWN = "staff_shown"
+    COPY_DESTROYED = "staff_copy_destroyed"
 
 
 class CustodyEvent(Base):

@@ -199,6 +199,9 @@ def step_names() -> dict[CustodyStep, str]:
         C.SUPERSEDED: _("被替换"),
         C.WITHDRAWN: _("撤回"),
         C.DESTROYED: _("销毁"),
+        C.COPIED: _("为本站人员备好查看件"),
+        C.SHOWN: _("本站人员查看"),
+        C.COPY_DESTROYED: _("查看件销毁"),
     }
 
 

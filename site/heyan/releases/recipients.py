@@ -6,15 +6,9 @@ written by a command on its host (DESIGN 2 rule 4).
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import os
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
 
-import pyrage
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -24,10 +18,11 @@ from heyan.accounts import service as accounts
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.organizations.models import Organization
+from heyan.releases import proving
 from heyan.releases.models import Recipient, RecipientStatus, Release
+from heyan.releases.proving import ProofWrong, RecipientInvalid
 from heyan.releases.states import RECIPIENT, ForbiddenTransition, move_recipient
 
-CHALLENGE_LIFE = timedelta(hours=1)
 PURPOSES = ("primary", "recovery")
 # What waits for staff: to be confirmed, approved, pinned.
 WAITING = (RecipientStatus.PROVEN, RecipientStatus.CONFIRMED, RecipientStatus.APPROVED)
@@ -36,20 +31,12 @@ LEAKED = "leaked"
 WAYS = ("phone", "in_person", "letter")
 
 
-class RecipientInvalid(Exception):
-    """Not an age X25519 recipient (``age1…``)."""
-
-
 class RecipientTaken(Exception):
     """This recipient was proposed before; a key is never used twice."""
 
 
 class RecipientUnknown(Exception):
     """No such recipient, or not this organization's."""
-
-
-class ProofWrong(Exception):
-    """The challenge was not opened, or its hour is over."""
 
 
 class SamePerson(Exception):
@@ -63,13 +50,9 @@ def propose(
 
     Raises `RecipientInvalid`, `RecipientTaken`.
     """
-    recipient = recipient.strip()
     if purpose not in PURPOSES or actor.id is None:
         raise RecipientInvalid
-    try:
-        public = pyrage.x25519.Recipient.from_str(recipient)
-    except pyrage.RecipientError as error:
-        raise RecipientInvalid from error
+    recipient = proving.read_recipient(recipient)
     row = Recipient(
         organization_id=organization_id,
         recipient=recipient,
@@ -78,7 +61,7 @@ def propose(
         proposed_by=actor.id,
         proposed_at=clock.now(),
     )
-    _challenge(row, public)
+    _challenge(row)
     try:
         with transaction(session):
             session.add(row)
@@ -89,11 +72,8 @@ def propose(
     return row
 
 
-def _challenge(row: Recipient, public: pyrage.x25519.Recipient) -> None:
-    secret = os.urandom(32)
-    row.challenge = base64.b64encode(pyrage.encrypt(secret, [public])).decode()
-    row.challenge_sha256 = hashlib.sha256(secret).digest()
-    row.challenge_until = clock.now() + CHALLENGE_LIFE
+def _challenge(row: Recipient) -> None:
+    row.challenge, row.challenge_sha256, row.challenge_until = proving.challenge(row.recipient)
 
 
 def challenge_of(
@@ -108,9 +88,8 @@ def challenge_of(
         if row.organization_id != organization_id:
             raise RecipientUnknown
         move_recipient(row.status, RecipientStatus.PROVEN)
-        # Half its life must be left, so that a page that was just opened can be finished.
-        if row.challenge_until is None or row.challenge_until - clock.now() < CHALLENGE_LIFE / 2:
-            _challenge(row, pyrage.x25519.Recipient.from_str(row.recipient))
+        if proving.is_stale(row.challenge_until):
+            _challenge(row)
             record(session, actor, "recipients.challenge", "recipient", row.id)
         return row
 
@@ -164,15 +143,7 @@ def prove(
         row = _locked(session, recipient_id)
         if row.organization_id != organization_id:
             raise RecipientUnknown
-        try:
-            digest = hashlib.sha256(bytes.fromhex(proof.strip())).digest()
-        except ValueError as error:
-            raise ProofWrong from error
-        until = row.challenge_until
-        if row.challenge_sha256 is None or until is None or clock.now() > until:
-            raise ProofWrong
-        if not hmac.compare_digest(digest, row.challenge_sha256):
-            raise ProofWrong
+        proving.check(proof, row.challenge_sha256, row.challenge_until)
         row.status = move_recipient(row.status, RecipientStatus.PROVEN)
         row.proven_at = clock.now()
         row.challenge = row.challenge_sha256 = row.challenge_until = None
