@@ -9,12 +9,13 @@ import argparse
 import base64
 import getpass
 import json
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from heyan import logs
+from uploads_worker import cli_pins
+from uploads_worker.console import say
 from uploads_worker.context import Context
 from uploads_worker.keyring import STRONG, Keyring, KeyringError, KmsHook
 from uploads_worker.keyring_file import CHEAP, Secret
@@ -29,12 +30,6 @@ rotating a key, bringing back a lost host.
 """
 
 Act = Callable[[argparse.Namespace, WorkerSettings], int]
-
-
-def say(*words: object) -> None:
-    """Print to the operator."""
-    sys.stdout.write(" ".join(str(word) for word in words) + "\n")
-    sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,55 +107,6 @@ def _receipts(_given: argparse.Namespace, settings: WorkerSettings) -> int:
     from uploads_worker import receipts
 
     say("signed", receipts.sign_all(Context.open(settings)))
-    return 0
-
-
-# --- pins ------------------------------------------------------------------------------------
-
-
-def _pin(given: argparse.Namespace, settings: WorkerSettings) -> int:
-    from heyan.releases.fingerprint import recipient_fingerprint
-    from uploads_worker import pinning
-
-    context = Context.open(settings)
-    try:
-        row = pinning.candidate(context, given.organization, given.recipient)
-        shown = recipient_fingerprint(row.recipient)
-        say("organization ", given.organization)
-        say("purpose      ", row.purpose)
-        say("recipient    ", row.recipient)
-        say("fingerprint  ", shown)
-        typed = given.yes_fingerprint or _ask_fingerprint()
-        pinning.pin(context, given.organization, given.recipient, fingerprint=typed)
-    except pinning.PinRefused as error:
-        say("not pinned:", error)
-        return 1
-    say("pinned")
-    return 0
-
-
-def _ask_fingerprint() -> str:
-    if not sys.stdin.isatty():
-        raise KeyringError("give --yes-fingerprint, or start from a terminal")
-    say("Compare it with what the organizer says or wrote, not with the portal.")
-    return input("Type the fingerprint as the organizer gave it: ")
-
-
-def _unpin(given: argparse.Namespace, settings: WorkerSettings) -> int:
-    from uploads_worker import pinning
-
-    there = pinning.unpin(Context.open(settings), given.organization, given.recipient)
-    say("unpinned" if there else "there was no such pin")
-    return 0 if there else 1
-
-
-def _pins(_given: argparse.Namespace, settings: WorkerSettings) -> int:
-    from heyan.releases.fingerprint import recipient_fingerprint
-
-    for organization, pins in sorted(open_keyring(settings).all_pins().items()):
-        for pin in pins:
-            shown = recipient_fingerprint(pin.recipient)
-            say(organization, pin.purpose, pin.recipient, f"[{shown}]", pin.pinned_at)
     return 0
 
 
@@ -317,18 +263,7 @@ def _parser() -> argparse.ArgumentParser:
     run = _add(commands, "run", _run, "run jobs until stopped (SIGTERM ends it gently)")
     run.add_argument("--once", action="store_true", help="run what waits and is due, then exit")
 
-    pin = _add(commands, "pin", _pin, "trust an organizer's approved recipient on this host")
-    pin.add_argument("organization", type=uuid.UUID, help="the organization's id")
-    pin.add_argument("recipient", type=uuid.UUID, help="the id of the approved recipient")
-    pin.add_argument(
-        "--yes-fingerprint",
-        metavar="'xxxx xxxx …'",
-        help="the fingerprint as the organizer gave it, instead of typing it",
-    )
-    unpin = _add(commands, "unpin", _unpin, "trust a recipient no longer; revokes its row")
-    unpin.add_argument("organization", type=uuid.UUID, help="the organization's id")
-    unpin.add_argument("recipient", help="the recipient itself (age1…)")
-    _add(commands, "pins", _pins, "list the pinned recipients with their fingerprints")
+    cli_pins.add(commands, _add)
 
     keyring = _group(commands, "keyring", "copies of the keyring, and its passphrase")
     backup = _add(keyring, "backup", _backup, "seal a copy to KEYRING_RECOVERY_RECIPIENT")

@@ -284,6 +284,19 @@ class Keyring:
         with self._edit() as content:
             content["copies"] = [{"path": one.path, "taken_at": one.taken_at} for one in copies]
 
+    # Sections that other modules keep here (`uploads_worker.people`).
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return a section's content, to be read only; empty when nobody wrote to it yet."""
+        found: dict[str, Any] = self._now_content().get(name, {})
+        return found
+
+    @contextlib.contextmanager
+    def edit_section(self, name: str) -> Iterator[dict[str, Any]]:
+        """Change a section; the file is rewritten whole when the block ends."""
+        with self._edit() as content:
+            yield content.setdefault(name, {})
+
     # The file.
 
     @contextlib.contextmanager
