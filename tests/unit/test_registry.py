@@ -44,6 +44,7 @@ NOT_PERSONAL = {
 DIGESTS = {
     "documents.ciphertext_sha256": "ciphertext",
     "registrations.id_number_sha256": "ciphertext",
+    "recording_parts.ciphertext_sha256": "ciphertext",
     "recipients.challenge_sha256": "32 random bytes",
     "releases.file_sha256": "ciphertext",
     "releases.manifest_sha256": "manifest",

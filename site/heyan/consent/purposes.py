@@ -25,6 +25,7 @@ ACCOUNT = "account"
 IDENTITY_DOCUMENTS = "identity_documents"
 HAND_OVER = "hand_over"
 GUARDIAN = "guardian"
+CALL_RECORDING = "call_recording"
 
 PURPOSES: dict[str, Purpose] = {
     purpose.key: purpose
@@ -64,6 +65,16 @@ PURPOSES: dict[str, Purpose] = {
             _l("我是学员的监护人，同意处理这名未满十四周岁学员的个人信息。"),
             True,
             _l("没有监护人同意，不能为未满十四周岁的学员报名。"),
+        ),
+        Purpose(
+            CALL_RECORDING,
+            _l(
+                "单独同意对本次通话录音：只用于处理您反映的问题，封存保管，"
+                "经批准的人才能收听，%(days)s 天后销毁；涉及纠纷的，保存到办结后 3 年。",
+                days=REGISTRY["contact.recording"].days,
+            ),
+            True,
+            _l("不同意也照常为您办理，只是不录音。"),
         ),
     )
 }

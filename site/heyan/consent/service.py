@@ -49,11 +49,16 @@ def _write(
     registration_id: uuid.UUID | None,
     details: Mapping[str, object] | None,
     guardian: Mapping[str, str] | None,
+    contact_id: uuid.UUID | None = None,
 ) -> ConsentRecord:
     if purpose not in PURPOSES:
         raise KeyError(purpose)
-    if (account_id is None) == (lead_id is None):
-        raise ValueError("a consent belongs to an account or to a lead")
+    if account_id is not None and lead_id is not None:
+        raise ValueError("a consent belongs to an account or to a lead, not to both")
+    if account_id is None and lead_id is None and contact_id is None:
+        raise ValueError("a consent belongs to an account, a lead or an entry of the contact log")
+    if contact_id is not None:
+        details = {**(details or {}), "contact_id": str(contact_id)}
     policy = version_in_force(session)
     record = ConsentRecord(
         account_id=account_id,
@@ -88,8 +93,12 @@ def grant(
     registration_id: uuid.UUID | None = None,
     details: Mapping[str, object] | None = None,
     guardian: Mapping[str, str] | None = None,
+    contact_id: uuid.UUID | None = None,
 ) -> ConsentRecord:
-    """Write that the person agreed to *purpose*, with the text as it was shown (A2)."""
+    """Write that the person agreed to *purpose*, with the text as it was shown (A2).
+
+    *contact_id* names the call in which somebody agreed, who may be known by nothing else.
+    """
     with transaction(session):
         return _write(
             session,
@@ -103,6 +112,7 @@ def grant(
             registration_id=registration_id,
             details=details,
             guardian=guardian,
+            contact_id=contact_id,
         )
 
 
@@ -112,9 +122,11 @@ def withdraw(
     evidence: Evidence,
     *,
     text_shown: str,
-    account_id: uuid.UUID,
+    account_id: uuid.UUID | None = None,
+    lead_id: uuid.UUID | None = None,
     student_id: uuid.UUID | None = None,
     registration_id: uuid.UUID | None = None,
+    contact_id: uuid.UUID | None = None,
 ) -> ConsentRecord:
     """Write that the person took *purpose* back; the effect is the caller's to carry out."""
     with transaction(session):
@@ -125,11 +137,12 @@ def withdraw(
             evidence,
             text_shown=text_shown,
             account_id=account_id,
-            lead_id=None,
+            lead_id=lead_id,
             student_id=student_id,
             registration_id=registration_id,
             details=None,
             guardian=None,
+            contact_id=contact_id,
         )
 
 

@@ -29,6 +29,9 @@ class LeadOutcome(enum.Enum):
     NOT_INTERESTED = "not_interested"
     DO_NOT_CONTACT = "do_not_contact"
     INVALID = "invalid"
+    # Another lead of the same person goes on; an account was opened for the person.
+    DUPLICATE = "duplicate"
+    ACCOUNT_OPENED = "account_opened"
 
 
 class Lead(Base):
@@ -51,6 +54,21 @@ class Lead(Base):
             "id",
             postgresql_where=text("status = 'closed'"),
         ),
+        # All of a number's leads, and the queue as one caller, or nobody yet, has it.
+        Index("ix_leads_phone_index", "phone_index", "id"),
+        Index(
+            "ix_leads_live_mine",
+            "assigned_to",
+            "due_at",
+            "id",
+            postgresql_where=text("status <> 'closed'"),
+        ),
+        Index(
+            "ix_leads_live_free",
+            "due_at",
+            "id",
+            postgresql_where=text("status <> 'closed' AND assigned_to IS NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = key_column()
@@ -65,6 +83,11 @@ class Lead(Base):
     outcome: Mapped[LeadOutcome | None] = mapped_column(pg_enum(LeadOutcome))
     note: Mapped[str | None] = personal("lead.contact", EncryptedText("leads.note"))
     assigned_to: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    # The lead of the same person that goes on, and the account the person has by now.
+    duplicate_of: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("leads.id", ondelete="SET NULL"), index=True
+    )
+    account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     due_at: Mapped[datetime]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
