@@ -31,6 +31,8 @@ def inventory(keyring: Keyring) -> dict[str, Any]:
                     signing.RECEIPT_TYPE,
                     signing.MANIFEST_TYPE,
                     signing.INDEX_TYPE,
+                    signing.VIEWING_TYPE,
+                    signing.VIEWING_INDEX_TYPE,
                     signing.AUDIT_SEAL_TYPE,
                     signing.VAULT_KEY_TYPE,
                 }

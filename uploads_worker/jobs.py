@@ -106,11 +106,26 @@ def destroy_document(context: Context, document_id: str) -> None:
     destruction.destroy_document(context, uuid.UUID(document_id))
 
 
+def build_viewing(context: Context, viewing_id: str) -> None:
+    """Open what an approved request names, for the one who asked (`uploads_worker.viewings`)."""
+    from uploads_worker import viewings
+
+    viewings.build_viewing(context, uuid.UUID(viewing_id))
+
+
+def tend_viewings(context: Context) -> None:
+    """End viewings that are over, and make those that waited for a key."""
+    from uploads_worker import viewings
+
+    viewings.tend(context)
+
+
 BODIES: dict[Job, Callable[..., object]] = {
     Job.PROVISION_VAULT_KEY: provision_vault_key,
     Job.BUILD_RELEASE: build_release,
     Job.SIGN_RECEIPTS: receipts.sign_lately,
     Job.DESTROY_DOCUMENT: destroy_document,
+    Job.BUILD_VIEWING: build_viewing,
 }
 
 
@@ -129,6 +144,7 @@ class Periodic:
 PERIODIC = (
     Periodic("replay_tombstones", tombstones.replay, "2 * * * *"),
     Periodic("due_releases", due_releases, "* * * * *"),
+    Periodic("tend_viewings", tend_viewings, "* * * * *"),
     Periodic("remind", remind, "27 * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),

@@ -7,7 +7,7 @@ is marked as gone before it is.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
+from heyan.viewings.models import Viewing
 from uploads_worker import audit_expiry, destruction, endings, keyring_copies, retention
 from uploads_worker.context import Context
 
@@ -120,7 +121,7 @@ def _releases(context: Context) -> int:
 def _orphans(context: Context) -> int:
     """Remove sealed objects that no row knows, and those whose row says they were destroyed."""
     return _remove_unknown(
-        context, context.objects.list_sealed(), Document, context.objects.destroy_sealed
+        context, context.objects.list_sealed(), (Document,), context.objects.destroy_sealed
     )
 
 
@@ -128,7 +129,10 @@ def _release_orphans(context: Context) -> int:
     """The same for batches, and for uploads of one that never ended."""
     gone = context.objects.abort_unfinished(_young(context))
     return gone + _remove_unknown(
-        context, context.objects.list_releases(), Release, context.objects.destroy_release
+        context,
+        context.objects.list_releases(),
+        (Release, Viewing),
+        context.objects.destroy_release,
     )
 
 
@@ -140,17 +144,22 @@ def _young(context: Context) -> datetime:
 def _remove_unknown(
     context: Context,
     found: Iterable[StoredObject],
-    table: type[Document | Release],
+    tables: Sequence[type[Document | Release | Viewing]],
     destroy: Callable[[str], int],
 ) -> int:
     limit, gone = _young(context), 0
     for page in _pages(one for one in found if one.modified < limit):
         keys = {one.key for one in page}
-        known = select(table.object_key).where(
-            table.object_key.in_(keys), table.destroyed_at.is_(None)
-        )
         with context.sessions() as session:
-            alive = set(session.scalars(known))
+            alive = {
+                key
+                for table in tables
+                for key in session.scalars(
+                    select(table.object_key).where(
+                        table.object_key.in_(keys), table.destroyed_at.is_(None)
+                    )
+                )
+            }
         for key in sorted(keys - alive):
             destroy(key)
             gone += 1

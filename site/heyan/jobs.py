@@ -24,6 +24,8 @@ class Job(enum.Enum):
     BUILD_RELEASE = "build_release"
     SIGN_RECEIPTS = "sign_receipts"
     DESTROY_DOCUMENT = "destroy_document"
+    DESTROY_RECORDING = "destroy_recording"
+    PROVISION_RECORDING_KEY = "provision_recording_key"
     BUILD_VIEWING = "build_viewing"
 
 

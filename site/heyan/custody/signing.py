@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 RECEIPT_TYPE = "application/vnd.heyan.receipt+json"
 MANIFEST_TYPE = "application/vnd.heyan.release-manifest+json"
 INDEX_TYPE = "application/vnd.heyan.release-index+json"
+VIEWING_TYPE = "application/vnd.heyan.viewing-manifest+json"
+VIEWING_INDEX_TYPE = "application/vnd.heyan.viewing-index+json"
 AUDIT_SEAL_TYPE = "application/vnd.heyan.audit-seal+json"
 VAULT_KEY_TYPE = "application/vnd.heyan.vault-key+json"
 
