@@ -26,6 +26,9 @@ MODELS = (
     "leads",
     "contacts",
     "notifications",
+    "agreements",
+    "assistance",
+    "rights",
 )
 for feature in MODELS:
     import_module(f"heyan.{feature}.models")
