@@ -29,10 +29,12 @@ from heyan.custody.objects import ObjectStoreUnavailable
 from heyan.db import transaction
 from heyan.jobs import QUEUE, Job
 from uploads_worker import (
+    agreements,
     audit_chain,
     destruction,
     receipts,
     reconcile,
+    recordings,
     reminders,
     sweep,
     tombstones,
@@ -120,11 +122,18 @@ def tend_viewings(context: Context) -> None:
     viewings.tend(context)
 
 
+def destroy_recording(context: Context, recording_id: str) -> None:
+    """Destroy one recording whose consent was taken back."""
+    recordings.destroy_recording(context, uuid.UUID(recording_id))
+
+
 BODIES: dict[Job, Callable[..., object]] = {
     Job.PROVISION_VAULT_KEY: provision_vault_key,
     Job.BUILD_RELEASE: build_release,
     Job.SIGN_RECEIPTS: receipts.sign_lately,
     Job.DESTROY_DOCUMENT: destroy_document,
+    Job.DESTROY_RECORDING: destroy_recording,
+    Job.PROVISION_RECORDING_KEY: recordings.provision,
     Job.BUILD_VIEWING: build_viewing,
 }
 
@@ -146,6 +155,8 @@ PERIODIC = (
     Periodic("due_releases", due_releases, "* * * * *"),
     Periodic("tend_viewings", tend_viewings, "* * * * *"),
     Periodic("remind", remind, "27 * * * *"),
+    Periodic("recording_keys", recordings.provision, "12 * * * *"),
+    Periodic("tend_agreements", agreements.tend_agreements, "41 * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),

@@ -25,6 +25,7 @@ from heyan.documents.vault import sealing_key
 from heyan.events.models import VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration
 from heyan.releases.models import ItemState, ReleaseItem
+from uploads_worker import recordings
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyringError
 from uploads_worker.opening import OpeningFailed, open_sealed
@@ -214,6 +215,7 @@ def rotate_root(context: Context) -> bytes:
             select(VaultKey).where(VaultKey.status != VaultKeyStatus.DESTROYED).with_for_update()
         ):
             sign_vault_key(context, row)
+        recordings.sign_keys_anew(context, session)
         record(
             session, OPERATOR, "root.rotate", "root",
             before=before, after=signing.key_id(private.public_key()),

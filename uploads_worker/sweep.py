@@ -27,7 +27,15 @@ from heyan.registrations.models import Registration, RegistrationAnswer, Registr
 from heyan.registrations.states import move
 from heyan.releases.models import Release
 from heyan.viewings.models import Viewing
-from uploads_worker import audit_expiry, destruction, endings, keyring_copies, retention
+from uploads_worker import (
+    audit_expiry,
+    contacts,
+    destruction,
+    endings,
+    keyring_copies,
+    recordings,
+    retention,
+)
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
@@ -120,9 +128,13 @@ def _releases(context: Context) -> int:
 
 def _orphans(context: Context) -> int:
     """Remove sealed objects that no row knows, and those whose row says they were destroyed."""
-    return _remove_unknown(
-        context, context.objects.list_sealed(), (Document,), context.objects.destroy_sealed
+    # Parts of recordings have rows and a sweep of their own.
+    found = (
+        one
+        for one in context.objects.list_sealed()
+        if not one.key.startswith(f"{recordings.PREFIX}/")
     )
+    return _remove_unknown(context, found, (Document,), context.objects.destroy_sealed)
 
 
 def _release_orphans(context: Context) -> int:
@@ -280,6 +292,11 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "releases": _releases,
     "orphans": _orphans,
     "release_orphans": _release_orphans,
+    # A recording first: its entry in the log stays as long as it does.
+    "recordings": recordings.expire,
+    "recording_orphans": recordings.remove_orphans,
+    "recording_keys": recordings.destroy_keys,
+    "contacts": contacts.expire,
     "leads": _rows(Lead, lambda: Lead.delete_after <= clock.now()),
     "sessions": _rows(LoginSession, lambda: LoginSession.last_seen_at < clock.now() - SESSIONS),
     "sign_ins": _rows(SignIn, lambda: SignIn.at < clock.now() - retention.period("security_log")),

@@ -123,11 +123,15 @@ def _replay_page(context: Context, page: list[tuple[str, str, str]]) -> int:
 
 def _again(context: Context, kind: str, subject: str, reason: str) -> bool:
     """Destroy one thing again; tell whether the database still had it."""
-    from uploads_worker import destruction, endings, retention
+    from uploads_worker import destruction, endings, recordings, retention
 
     if kind == "document":
         _withdrawn_again(context, uuid.UUID(subject), reason)
         return destruction.destroy_document(context, uuid.UUID(subject), because=reason)
+    if kind == "recording":
+        return recordings.destroy_recording(context, uuid.UUID(subject), because=reason)
+    if kind == "recording_key":
+        return recordings.destroy_key(context, subject)
     if kind == "release":
         return destruction.destroy_release(context, uuid.UUID(subject), reason)
     with context.sessions() as session, transaction(session):

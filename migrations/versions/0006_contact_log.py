@@ -107,9 +107,7 @@ def _contacts() -> None:
         _time("closed_at", empty=True),
         _time("delete_after"),
         sa.PrimaryKeyConstraint("id", name="pk_contacts"),
-        sa.CheckConstraint(
-            "(state = 'closed') = (outcome IS NOT NULL)", name="closed_has_outcome"
-        ),
+        sa.CheckConstraint("(state = 'closed') = (outcome IS NOT NULL)", name="closed_has_outcome"),
         sa.CheckConstraint("(state = 'closed') = (closed_at IS NOT NULL)", name="closed_is_dated"),
         sa.CheckConstraint("lead_id IS NULL OR account_id IS NULL", name="bound_once"),
     )
@@ -165,9 +163,7 @@ def _recordings() -> None:
         sa.Column("format", sa.String(8), nullable=False),
         sa.Column("plain_bytes", sa.BigInteger(), nullable=False),
         sa.Column("part_count", sa.Integer(), nullable=False),
-        sa.Column(
-            "key_id", sa.String(32), sa.ForeignKey("recording_keys.key_id"), nullable=False
-        ),
+        sa.Column("key_id", sa.String(32), sa.ForeignKey("recording_keys.key_id"), nullable=False),
         sa.Column("upload_token", sa.String(64), nullable=False),
         _id("received_by", "accounts.id"),
         _time("received_at"),

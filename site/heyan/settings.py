@@ -166,6 +166,14 @@ class Settings(Common, WebLimits):
         read=key32,
     )
 
+    scan_command: str = setting(
+        "SCAN_COMMAND",
+        "program that reads an uploaded file on standard input; exit code 0 is clean, 1 infected,"
+        " anything else refuses the file",
+        default="",
+        source="CONTROLS C-14",
+    )
+
     company_name: str = setting("COMPANY_NAME", _OPERATOR, default="", production=True)
     company_address: str = setting("COMPANY_ADDRESS", _OPERATOR, default="", production=True)
     hotline: str = setting("HOTLINE", _OPERATOR, default="", production=True)

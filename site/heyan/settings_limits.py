@@ -157,6 +157,13 @@ class WebLimits:
     lead_wait_seconds: int = limit(
         60, "seconds", "what a person without JavaScript waits instead", "leads"
     )
+    max_recording_bytes: int = limit(
+        200 * MIB, "bytes", "one recording of a call", "REQUIREMENTS D2", low=MIB
+    )
+    recordings_per_contact: int = limit(5, "", "recordings of one call", "REQUIREMENTS D2")
+    recordings_at_once: int = limit(
+        4, "", "recordings that a process takes in at once", "REQUIREMENTS D2", high=32
+    )
     call_from_hour: int = limit(
         9, "hours", "nobody is called back before this hour in China", "CONTROLS L-39", low=0
     )

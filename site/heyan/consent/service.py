@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.consent.models import ConsentRecord
@@ -177,29 +177,36 @@ def standing(
     return latest if latest is not None and latest.granted else None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a batch needs to know of a consent that stands."""
+
+    purpose: str
+    details: dict[str, Any]
+
+
 def standing_of_all(
     session: Session, purposes: Iterable[str], registration_ids: Iterable[uuid.UUID]
-) -> dict[tuple[uuid.UUID, uuid.UUID, str], ConsentRecord]:
+) -> dict[tuple[uuid.UUID, uuid.UUID, str], Standing]:
     """Return what `standing` returns for many registrations, in one query.
 
     Keys are registration, account and purpose; without a standing consent there is no entry. Who
     agreed from where is not read.
     """
     place = (ConsentRecord.registration_id, ConsentRecord.account_id, ConsentRecord.purpose)
-    latest = session.scalars(
-        select(ConsentRecord)
+    latest = session.execute(
+        select(*place, ConsentRecord.granted, ConsentRecord.details)
         .where(
             ConsentRecord.registration_id.in_(list(registration_ids)),
             ConsentRecord.purpose.in_(list(purposes)),
         )
-        .options(load_only(*place, ConsentRecord.granted, ConsentRecord.at, ConsentRecord.details))
         .ext(distinct_on(*place))
         .order_by(*place, ConsentRecord.at.desc(), ConsentRecord.id.desc())
     )
     return {
-        (one.registration_id, one.account_id, one.purpose): one
-        for one in latest
-        if one.granted and one.registration_id and one.account_id
+        (registration_id, account_id, purpose): Standing(purpose, details)
+        for registration_id, account_id, purpose, granted, details in latest
+        if granted and registration_id and account_id
     }
 
 

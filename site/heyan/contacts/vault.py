@@ -50,9 +50,7 @@ def sealing_key(session: Session, root_public_key: bytes) -> VaultPublicKey:
     vault_id = vault_of(now)
     row = session.scalars(
         select(RecordingKey)
-        .where(
-            RecordingKey.vault_id == vault_id, RecordingKey.status == RecordingKeyStatus.ACTIVE
-        )
+        .where(RecordingKey.vault_id == vault_id, RecordingKey.status == RecordingKeyStatus.ACTIVE)
         .order_by(RecordingKey.version.desc())
         .limit(1)
     ).first()

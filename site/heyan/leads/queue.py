@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Select, Update, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -25,7 +24,7 @@ from heyan.db import transaction
 from heyan.events.service import by_id
 from heyan.leads.hours import due_after, may_call
 from heyan.leads.models import DoNotContact, Lead, LeadOutcome, LeadStatus
-from heyan.leads.service import keep_for
+from heyan.leads.service import keep_for, keep_out
 from heyan.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -271,11 +270,7 @@ def settle(
             .values(**values),
         )
         if outcome is LeadOutcome.DO_NOT_CONTACT:
-            session.execute(
-                insert(DoNotContact)
-                .values(phone_index=row.phone_index, at=moment)
-                .on_conflict_do_nothing()
-            )
+            keep_out(session, bytes(row.phone_index))
         record(session, actor, "leads.settled", "lead", lead_id, outcome=outcome.value)
 
 

@@ -40,6 +40,15 @@ def keep_for() -> timedelta:
     return timedelta(days=REGISTRY["lead.contact"].days or 0)
 
 
+def keep_out(session: Session, index: bytes) -> None:
+    """Keep a number, named by its blind index, out of every list of calls (S-019)."""
+    session.execute(
+        insert(DoNotContact)
+        .values(phone_index=index, at=clock.now())
+        .on_conflict_do_nothing()
+    )
+
+
 def leave_lead(
     session: Session,
     settings: Settings,
