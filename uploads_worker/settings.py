@@ -61,7 +61,7 @@ class WorkerSettings(Common):
     anchors: Path = setting("AUDIT_ANCHORS", "folder of the audit's hourly anchors", read=folder)
     worker_threads: int = setting(
         "WORKER_THREADS",
-        "jobs that run at once, and gets that run ahead in a batch",
+        "jobs that run at once",
         read=whole(1, 64),
         default=4,
     )

@@ -17,6 +17,7 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.agreements import service as agreements
 from heyan.audit.service import WORKER, record
 from heyan.custody.objects import ObjectStoreError
 from heyan.db import transaction
@@ -39,6 +40,9 @@ from uploads_worker.releases.writing import write_release
 log = structlog.get_logger("worker")
 
 RECIPIENT = "recipient"
+AGREEMENT = "agreement"
+# Gets under way at once: each waits for the store most of its time.
+GETS = 8
 # So often a release is made again because something in it was withdrawn or replaced meanwhile.
 ROUNDS = 5
 
@@ -85,7 +89,7 @@ def _one(
             context.keyring,
             context.keyring.root,
             recipients,
-            threads=context.settings.worker_threads,
+            threads=GETS,
         )
         try:
             with context.sessions() as session:
@@ -161,6 +165,11 @@ def _recipients(
         if not context.keyring.recipients(organization_id) and not _said(session, organization_id):
             log.info("release.no_recipient", event_id=str(event_id))
             return ()
+        if not agreements.valid(session, organization_id):
+            # Nothing is handed to a party that is not bound (K2, S-104).
+            log.info("release.no_agreement", event_id=str(event_id))
+            _refuse(session, event_id, organization_id, trigger, requested_by, why=AGREEMENT)
+            return ()
     try:
         return tuple(pin.recipient for pin in check_pin(context, organization_id))
     except RecipientMismatch:
@@ -184,6 +193,8 @@ def _refuse(
     organization_id: uuid.UUID,
     trigger: str,
     requested_by: uuid.UUID | None,
+    *,
+    why: str = RECIPIENT,
 ) -> None:
     """Leave a failed release, so that staff and organizer see why nothing comes (C-78)."""
     with transaction(session):
@@ -195,7 +206,7 @@ def _refuse(
             .limit(1)
         ).first()
         refused = newest is not None and newest.state is ReleaseState.FAILED
-        if newest is not None and refused and newest.problem == RECIPIENT:
+        if newest is not None and refused and newest.problem == why:
             return
         release = abandoned(session, event_id)
         if release is None:
@@ -212,8 +223,8 @@ def _refuse(
             session.flush()
         session.execute(delete(ReleaseItem).where(ReleaseItem.release_id == release.id))
         release.state = move_release(release.state, ReleaseState.FAILED)
-        release.problem = RECIPIENT
+        release.problem = why
         record(
             session, WORKER, "releases.refuse", "release", release.id,
-            outcome="refused", reason=RECIPIENT, event_id=event_id,
+            outcome="refused", reason=why, event_id=event_id,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.agreements import service as agreements
 from heyan.audit.models import AuditEntry
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
@@ -32,7 +33,7 @@ from heyan.releases.recipients import LEAKED, for_leaked_key
 from heyan.settings_limits import CustodyLimits
 from uploads_worker import destruction
 from uploads_worker.context import Context
-from uploads_worker.releases.building import RECIPIENT
+from uploads_worker.releases.building import AGREEMENT, RECIPIENT
 from uploads_worker.releases.claims import RUNNING, troubled, waiting_documents
 from uploads_worker.releases.offering import members
 
@@ -76,6 +77,12 @@ def due_releases(context: Context) -> None:
         )
         for event, waiting in _waiting(session):
             trigger = due(event, waiting, context.settings)
+            if _waits_for_agreement(session, event.id):
+                if not agreements.valid(session, event.organization_id):
+                    left.discard(event.id)
+                    continue
+                # What was refused goes out by itself as soon as the organizer is bound.
+                trigger = trigger or "schedule"
             if trigger is None and event.id not in left:
                 continue
             if not _has_key(context, session, event.organization_id):
@@ -149,6 +156,17 @@ def _refused_lately(session: Session, event_id: uuid.UUID) -> bool:
     state, problem, created_at = newest
     recent = created_at > clock.now() - timedelta(days=1)
     return state is ReleaseState.FAILED and problem == RECIPIENT and recent
+
+
+def _waits_for_agreement(session: Session, event_id: uuid.UUID) -> bool:
+    """Tell whether the newest release was refused because the organizer was not bound (K2)."""
+    newest = session.execute(
+        select(Release.state, Release.problem)
+        .where(Release.event_id == event_id)
+        .order_by(Release.number.desc())
+        .limit(1)
+    ).first()
+    return newest is not None and newest[0] is ReleaseState.FAILED and newest[1] == AGREEMENT
 
 
 def take_back_unpinned(context: Context) -> int:

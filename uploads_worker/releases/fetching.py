@@ -8,7 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from heyan.custody.objects import ObjectCorrupt, ObjectMissing, ObjectStore
@@ -48,12 +48,16 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What came of one document: a picture, or the problem's code."""
+    """What came of one document: a picture, or the problem's code.
+
+    ``id_number`` comes with a person's first document, so that it is opened ahead as well.
+    """
 
     person: Person
     paper: Paper
     picture: Picture | None
     problem: str = ""
+    id_number: str = ""
 
 
 class Opener:
@@ -64,8 +68,13 @@ class Opener:
         self._private: dict[str, PrivateKey | None] = {}
         self._lock = threading.Lock()
 
-    def picture(self, person: Person, paper: Paper) -> Opened:
+    def open(self, person: Person, paper: Paper) -> Opened:
         """Get and open one document. Raises only what says that the store is away."""
+        opened = self._picture(person, paper)
+        first = paper is person.papers[0]
+        return replace(opened, id_number=self._id_number(person)) if first else opened
+
+    def _picture(self, person: Person, paper: Paper) -> Opened:
         private = self._key(paper.key_id)
         if private is None:
             return Opened(person, paper, None, UNOPENABLE)
@@ -86,7 +95,7 @@ class Opener:
             person, paper, Picture(data, hashlib.sha256(data).hexdigest(), zlib.crc32(data))
         )
 
-    def id_number(self, person: Person) -> str:
+    def _id_number(self, person: Person) -> str:
         """Return the person's ID number; empty when there is none or it does not open."""
         number = person.id_number
         private = self._key(number.key_id) if number is not None else None
@@ -142,7 +151,7 @@ def opened_ahead(
                 size, first = under_way.popleft()
                 yield first.result()
                 held -= size
-            under_way.append((paper.sealed_bytes, pool.submit(opener.picture, person, paper)))
+            under_way.append((paper.sealed_bytes, pool.submit(opener.open, person, paper)))
             held += paper.sealed_bytes
         while under_way:
             yield under_way.popleft()[1].result()

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.agreements import service as agreements
 from heyan.access import Realm
 from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import WORKER, record
@@ -57,6 +58,9 @@ def offer(session: Session, limits: CustodyLimits, claim: Claim, made: Written) 
         )
         mine = release is not None and release.object_key == claim.object_key
         if release is None or not mine or release.state is not ReleaseState.CLAIMED:
+            raise NoLongerOurs
+        if not agreements.valid(session, claim.organization_id):
+            # Suspended while the file was written: the next run refuses it.
             raise NoLongerOurs
         _check_unchanged(session, claim, made)
         moment = clock.now()

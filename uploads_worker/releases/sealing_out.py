@@ -91,7 +91,8 @@ class _Digests:
     def __init__(self, sink: Sink) -> None:
         self.error: BaseException | None = None
         self._sink = sink
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []
+        self._held = 0
         self._whole = hashlib.sha256()
         self._bytes = 0
         self._hashing: list[Future[str]] = []
@@ -106,10 +107,14 @@ class _Digests:
 
     def write(self, data: bytes) -> int:
         try:
-            self._buffer += data
-            while len(self._buffer) >= SEGMENT_BYTES:
-                segment = bytes(memoryview(self._buffer)[:SEGMENT_BYTES])
-                del self._buffer[:SEGMENT_BYTES]
+            self._pieces.append(data)
+            self._held += len(data)
+            while self._held >= SEGMENT_BYTES:
+                over = self._held - SEGMENT_BYTES
+                last = self._pieces[-1]
+                self._pieces[-1] = last[: len(last) - over]
+                segment = b"".join(self._pieces)
+                self._pieces, self._held = [last[len(last) - over :]], over
                 self._send(segment)
         except BaseException as error:
             self.error = error
@@ -121,9 +126,8 @@ class _Digests:
 
     def finish(self) -> SealedFile:
         """Write what is left and return the digests."""
-        if self._buffer:
-            self._send(bytes(self._buffer))
-            self._buffer.clear()
+        if self._held:
+            self._send(b"".join(self._pieces))
         self._collect(0)
         return SealedFile(self._bytes, self._whole.digest(), tuple(self._segments))
 

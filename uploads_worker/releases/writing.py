@@ -123,8 +123,10 @@ def _pictures(
                 continue
             folder = folder_name(position, person.number)
             documents: list[dict[str, Any]] = []
+            id_number = ""
             for _paper in person.papers:
                 one = next(opened)
+                id_number = id_number or one.id_number
                 if one.picture is None:
                     outcome.problems[one.paper.document_id] = one.problem
                     documents.append(_without_picture(one))
@@ -141,7 +143,7 @@ def _pictures(
                         size=len(one.picture.data),
                     )
                 )
-            contents.add(person, opener.id_number(person), documents)
+            contents.add(person, id_number, documents)
     finally:
         opened.close()  # type: ignore[attr-defined] # a generator
 

@@ -93,7 +93,7 @@ def standing_consent(
     return found if found is not None and still_covers(found, registration) else None
 
 
-def still_covers(found: ConsentRecord, registration: Registration) -> bool:
+def still_covers(found: ConsentRecord | consents.Standing, registration: Registration) -> bool:
     """Tell whether a consent that was not withdrawn covers the registration as things are now.
 
     The registration comes with its student, event and organization.

@@ -134,7 +134,7 @@ def test_what_is_fetched_ahead_is_bounded_by_bytes() -> None:
     most = 0
 
     class Slow:
-        def picture(self, person: object, paper: SimpleNamespace) -> int:
+        def open(self, person: object, paper: SimpleNamespace) -> int:
             nonlocal most
             under_way.add(paper.number)
             most = max(most, len(under_way))
