@@ -46,6 +46,7 @@ from heyan.policies.models import PolicyKind
 from heyan.policies.service import NoPolicyInForce, publish, version_in_force
 from heyan.registrations.idnumbers import check_character
 from heyan.settings import Settings
+from tests.agreements import bind
 
 BORN = "2008-03-04"
 KINDS = (DocumentKind.ID_CARD_FRONT,)
@@ -236,6 +237,7 @@ class World:
             )
             session.add(organization)
             session.flush()
+            bind(session, organization.id)
             event = Event(organization_id=organization.id, **facts)
             session.add(event)
             session.flush()

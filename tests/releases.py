@@ -47,6 +47,7 @@ from heyan.registrations.models import Registration, RegistrationAnswer, Registr
 from heyan.registrations.service import ID_NUMBER
 from heyan.releases.models import Recipient, RecipientStatus, Release, ReleaseItem
 from heyan.students.models import Relation, Student
+from tests.agreements import bind
 from uploads_worker import vault
 from uploads_worker.context import Context
 
@@ -141,7 +142,7 @@ class Batches:
             session.commit()
             return row.id
 
-    def organizer(self, *, pinned: bool = True, **changes: Any) -> Organizer:
+    def organizer(self, *, pinned: bool = True, bound: bool = True, **changes: Any) -> Organizer:
         """Make an organizer with a published event, a vault key, and a pinned key."""
         moment, mark = clock.now(), uuid.uuid4().hex[:10]
         facts: dict[str, Any] = {
@@ -169,6 +170,8 @@ class Batches:
             )
             session.add(organization)
             session.flush()
+            if bound:
+                bind(session, organization.id)
             event = Event(organization_id=organization.id, **facts)
             session.add(event)
             session.flush()

@@ -18,6 +18,7 @@ from heyan.audit.service import OPERATOR, Actor
 from heyan.organizations.models import Organization
 from heyan.releases import recipients
 from heyan.releases.models import Recipient
+from tests.agreements import bind
 from tests.enrolment import Person, World
 
 
@@ -76,6 +77,8 @@ def organization(world: World, name: str | None = None) -> Organization:
             created_at=clock.now(),
         )
         session.add(row)
+        session.flush()
+        bind(session, row.id)
         session.commit()
         return row
 

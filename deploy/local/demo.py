@@ -16,6 +16,7 @@ from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
 from heyan import clock, create_app, db
 from heyan.access import Realm, Role
+from heyan.agreements import service as agreements
 from heyan.events import editing
 from heyan.organizations import service as organizations
 from heyan.policies import service, texts
@@ -36,6 +37,9 @@ STAFF = {
     "administrator": ("demo-guanli", "陈静（管理员）", Role.ADMINISTRATOR),
     "auditor": ("demo-shenji", "赵宁（审计）", Role.AUDITOR),
 }
+
+# Stands for the signed agreement; the demonstration has none to show.
+SIGNED = b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
 
 
 @dataclass
@@ -116,6 +120,21 @@ def _organization(demo: _Demo, name: str, contact: str) -> uuid.UUID:
         processing_role="independent",
     )
     organizations.approve(demo.session, demo.staff["administrator"].actor, row.id)
+    signed = agreements.propose(
+        demo.session,
+        demo.staff["operations"].actor,
+        agreements.Terms(
+            kind=agreements.ORGANIZER,
+            party=name,
+            role="independent",
+            clauses=agreements.CLAUSES,
+            valid_from=at(clock.now(), -7, 0),
+            valid_until=at(clock.now(), 730, 0),
+            organization_id=row.id,
+        ),
+        SIGNED,
+    )
+    agreements.activate(demo.session, demo.staff["administrator"].actor, signed.id)
     return row.id
 
 

@@ -56,6 +56,9 @@ class Permission(enum.Enum):
     VIEWINGS_OWN = "viewings_own"
     VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
+    AGREEMENTS_SEE = "agreements_see"
+    AGREEMENTS_MANAGE = "agreements_manage"
+    AGREEMENTS_APPROVE = "agreements_approve"
 
 
 P = Permission
@@ -88,11 +91,15 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.ORGANIZATIONS_MANAGE,
             P.RECIPIENTS_SEE,
             P.RECIPIENTS_CONFIRM,
+            P.AGREEMENTS_SEE,
+            P.AGREEMENTS_MANAGE,
         }
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.AGREEMENTS_SEE,
+            P.AGREEMENTS_APPROVE,
             P.STAFF_HOME,
             P.VIEWINGS_OWN,
             P.VIEWINGS_KEYS_CONFIRM,
@@ -106,6 +113,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.AGREEMENTS_SEE,
+            P.AGREEMENTS_APPROVE,
             P.STAFF_HOME,
             P.VIEWINGS_OWN,
             P.VIEWINGS_KEYS_CONFIRM,
@@ -117,7 +126,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.AUDIT_READ,
         }
     ),
-    Role.AUDITOR: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.AUDIT_READ}),
+    Role.AUDITOR: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.AUDIT_READ, P.AGREEMENTS_SEE}),
 }
 
 REALM_OF: dict[Role, Realm] = {
@@ -137,6 +146,7 @@ APART: tuple[tuple[frozenset[Permission], frozenset[Permission]], ...] = (
         frozenset({P.ORGANIZATIONS_MANAGE, P.RECIPIENTS_CONFIRM}),
         frozenset({P.ORGANIZATIONS_APPROVE, P.RECIPIENTS_APPROVE}),
     ),
+    (frozenset({P.AGREEMENTS_MANAGE}), frozenset({P.AGREEMENTS_APPROVE})),
 )
 
 MFA_REALMS = frozenset({Realm.ORGANIZER, Realm.STAFF})

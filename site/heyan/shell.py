@@ -180,8 +180,10 @@ _ORGANIZER_NAV = (
 _STAFF_NAV = (
     ("staff.home", _l("待办"), Permission.STAFF_HOME),
     ("staff_leads.index", _l("回电"), Permission.LEADS_WORK),
+    ("staff_contacts.index", _l("来往"), Permission.CONTACTS_WORK),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
+    ("staff_agreements.index", _l("协议"), Permission.AGREEMENTS_SEE),
     ("staff_recipients.index", _l("密钥审批"), Permission.RECIPIENTS_SEE),
     ("staff.people", _l("人员"), Permission.STAFF_MANAGE),
     ("audit.index", _l("审计"), Permission.AUDIT_READ),

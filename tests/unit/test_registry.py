@@ -42,6 +42,7 @@ NOT_PERSONAL = {
 }
 # Plain digests that may stand beside sensitive data, and what they are of.
 DIGESTS = {
+    "agreement_documents.sha256": "a signed agreement with a company",
     "documents.ciphertext_sha256": "ciphertext",
     "registrations.id_number_sha256": "ciphertext",
     "recording_parts.ciphertext_sha256": "ciphertext",

@@ -11,9 +11,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.agreements import service as agreements
 from heyan.access import Realm
 from heyan.accounts.models import Account, AccountStatus
+from heyan.agreements import service as agreements
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction, uuid7
 from heyan.documents.custody import note_steps

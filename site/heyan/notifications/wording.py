@@ -37,7 +37,18 @@ _WORDS = {
     "account_factor_removed": _l("动态验证码已停用。"),
     "account_recovery_codes": _l("备用码已更换。"),
     "account_recovery_code_used": _l("用掉了一个备用码。"),
+    "account_passkey_added": _l("登记了一枚通行密钥。不是您本人的话，请马上移除它并修改密码。"),
+    "account_passkey_removed": _l("移除了一枚通行密钥。"),
+    "account_passkey_copied": _l("一枚通行密钥可能被复制，已停用。请移除它，并检查登录记录。"),
+    "account_factor_reset_asked": _l(
+        "有人说您丢失了第二样证明，请求把它取消。不是您本人的话，请在账号安全页阻止。"
+    ),
+    "account_factor_reset_confirmed": _l(
+        "取消第二样证明的请求已由两位同事核实，等待期过后生效。不是您本人的话，请在账号安全页阻止。"
+    ),
     "account_unused": _l("账号接近 24 个月没有使用，原定 30 天后删除；您已经登录，账号照常保留。"),
+    "agreement_ending": _l("有一份协议快到期了。到期之后不再向对方交出任何信息，请安排续签。"),
+    "agreement_over": _l("有一份协议已经结束。请向对方索取归还或删除的书面确认，并登记。"),
     "account_wrong_codes": _l(
         "有人知道您的密码，但动态验证码输错了几次。不是您本人的话，请马上修改密码。"
     ),
@@ -73,6 +84,9 @@ def sentence_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> str:
 
 def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     """Return where the notice leads, as (address, words)."""
+    if agreement_id := notice.params.get("agreement_id"):
+        address = url_for("staff_agreements.show", agreement_id=agreement_id)
+        return address, str(_("看这份协议"))
     if notice.kind.startswith("account_") or realm is Realm.STAFF:
         return url_for("accounts.sessions"), str(_("查看账号安全"))
     if realm is Realm.ORGANIZER:

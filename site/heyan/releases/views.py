@@ -17,12 +17,14 @@ from flask import (
     url_for,
 )
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, public, requires
 from heyan.accounts.sessions import stands
+from heyan.agreements import service as agreements
 from heyan.custody.objects import ObjectMissing
 from heyan.decisions import service as decisions
 from heyan.decisions.reasons import REASONS
@@ -48,6 +50,7 @@ __all__ = ["key_views", "organizer_pages", "staff_pages"]
 P = Permission
 Page = str | Response | tuple[Any, int]
 log = structlog.get_logger()
+_NO_AGREEMENT = _l("与贵单位的协议没有生效、已暂停或已到期，现在不能交出材料。请联系我们续签。")
 
 
 @organizer_pages.get("/organizer")
@@ -66,6 +69,7 @@ def home() -> str:
         waiting=service.waiting(session, organization),
         states=RELEASE_STATES,
         may_set_keys=_may(P.ORGANIZER_KEYS),
+        bound=agreements.valid(session, organization),
     )
 
 
@@ -89,6 +93,7 @@ def index() -> str:
         first_page=before is None,
         waiting=service.waiting(web.session(), organization_id()),
         pinned=recipients.pinned(web.session(), organization_id()),
+        bound=agreements.valid(web.session(), organization_id()),
         states=RELEASE_STATES,
     )
 
@@ -137,6 +142,8 @@ def _offered(release_id: uuid.UUID) -> Release:
         abort(404, description=_("这一批还没有做好，或者本站的文件已经销毁。"))
     if recipients.is_leaked(web.session(), release.id):
         abort(403, description=_("制作这一批的密钥可能已经泄露，停止下载；会为新密钥重新制作。"))
+    if not agreements.valid(web.session(), release.organization_id):
+        abort(403, description=_NO_AGREEMENT)
     return release
 
 
@@ -182,7 +189,7 @@ def file(release_id: uuid.UUID) -> Response:
     web.session().close()
     try:
         return downloads.answer(
-            release,
+            downloads.stored(release),
             web.heyan().objects,
             head=bool(request.environ.get("heyan.head")),
             ranged=request.headers.get("Range"),

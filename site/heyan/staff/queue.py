@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.access import Permission
 from heyan.accounts.sessions import SignedIn
+from heyan.agreements import service as agreements
 from heyan.audit import service as audit
+from heyan.contacts import service as contacts
 from heyan.events import editing
 from heyan.leads import service as leads
 from heyan.organizations import service as organizations
@@ -49,6 +51,16 @@ def waiting_for(session: Session, person: SignedIn) -> list[Waiting]:
 def _leads(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     live, overdue = leads.waiting(session)
     yield Waiting(_("等着回电的人"), live, overdue, url_for("staff_leads.index"))
+
+
+def _contacts(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    live, overdue, disputes = contacts.waiting(session, person.account_id)
+    yield Waiting(
+        _("等着我跟进的来往"), live, overdue, url_for("staff_contacts.index", state="mine")
+    )
+    if disputes:
+        address = url_for("staff_contacts.index", state="disputes")
+        yield Waiting(_("没有办结的纠纷"), disputes, 0, address)
 
 
 def _events(session: Session, _person: SignedIn) -> Iterator[Waiting]:
@@ -117,6 +129,27 @@ def _organizers(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _agreements(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    unbound = len(agreements.unbound_organizers(session))
+    yield Waiting(
+        _("没有有效协议、批次停着的主办单位"), unbound, unbound, url_for("staff_agreements.index")
+    )
+    for state, words in (
+        ("ending", _("60 天内到期的协议")),
+        ("deletion_due", _("已结束、对方还没有确认删除的协议")),
+    ):
+        count = agreements.count(session, state)
+        overdue = count if state == "deletion_due" else 0
+        address = url_for("staff_agreements.index", state=state)
+        yield Waiting(words, count, overdue, address)
+
+
+def _activate(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    waiting = agreements.count(session, "waiting")
+    address = url_for("staff_agreements.index", state="waiting")
+    yield Waiting(_("等着第二人核对的协议"), waiting, 0, address)
+
+
 def _audit(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     chain = audit.chain_state(session)
     yield Waiting(
@@ -135,11 +168,14 @@ def _audit(session: Session, _person: SignedIn) -> Iterator[Waiting]:
 
 _READERS = (
     (Permission.LEADS_WORK, _leads),
+    (Permission.CONTACTS_WORK, _contacts),
     (Permission.EVENTS_MANAGE, _events),
     (Permission.ORGANIZATIONS_MANAGE, _batches),
     (Permission.RECIPIENTS_CONFIRM, _leaked),
     (Permission.RECIPIENTS_CONFIRM, _confirm),
     (Permission.RECIPIENTS_APPROVE, _approve),
     (Permission.ORGANIZATIONS_APPROVE, _organizers),
+    (Permission.AGREEMENTS_APPROVE, _activate),
+    (Permission.AGREEMENTS_MANAGE, _agreements),
     (Permission.AUDIT_READ, _audit),
 )

@@ -1,0 +1,1 @@
+"""Tables of accounts opened by the company and of assisted resets."""

@@ -1,0 +1,85 @@
+"""Agreements at the worker: who is told before one ends and after, and when its text goes."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session, load_only
+
+from heyan import clock
+from heyan.access import Role
+from heyan.accounts.models import Account, AccountRole, AccountStatus
+from heyan.agreements.models import Agreement, AgreementDocument, AgreementStatus
+from heyan.audit.service import WORKER, record
+from heyan.classification import REGISTRY
+from heyan.db import transaction
+from heyan.notifications.service import notify
+from uploads_worker.context import Context
+
+# Days before the end at which staff hear of it; 0 asks for the confirmation of deletion (L-12).
+MARKS = (0, 14, 60)
+TOLD = (Role.OPERATIONS, Role.PRIVACY_OFFICER)
+
+
+def tend_agreements(context: Context) -> None:
+    """Tell staff once a mark of agreements that end, and delete texts whose period is over."""
+    moment = clock.now()
+    with context.sessions() as session, transaction(session):
+        ending = session.scalars(
+            select(Agreement)
+            .options(load_only(Agreement.valid_until, Agreement.reminded_days, Agreement.status))
+            .where(
+                Agreement.approved_at.is_not(None),
+                Agreement.deletion_confirmed_at.is_(None),
+                or_(Agreement.reminded_days.is_(None), Agreement.reminded_days > 0),
+                or_(
+                    Agreement.status == AgreementStatus.ENDED,
+                    Agreement.valid_until <= moment + timedelta(days=MARKS[-1]),
+                ),
+            )
+            .order_by(Agreement.id)
+            .limit(200)
+            .with_for_update(skip_locked=True, of=Agreement)
+        ).all()
+        people = _told(session) if ending else []
+        for row in ending:
+            left = row.valid_until - moment
+            over = row.status is AgreementStatus.ENDED
+            mark = 0 if over else next(days for days in MARKS if left <= timedelta(days=days))
+            if row.reminded_days is not None and row.reminded_days <= mark:
+                continue
+            row.reminded_days = mark
+            kind = "agreement_ending" if mark else "agreement_over"
+            for account_id in people:
+                notify(session, account_id, kind, agreement_id=row.id, days=mark)
+            record(session, WORKER, "agreements.remind", "agreement", row.id, days=mark)
+    _forget(context)
+
+
+def _told(session: Session) -> list[uuid.UUID]:
+    return list(
+        session.scalars(
+            select(Account.id)
+            .join(AccountRole, AccountRole.account_id == Account.id)
+            .where(AccountRole.role.in_(TOLD), Account.status == AccountStatus.ACTIVE)
+            .distinct()
+        )
+    )
+
+
+def _forget(context: Context) -> None:
+    """Delete the texts of agreements that ended longer ago than the registry keeps them."""
+    before = clock.now() - timedelta(days=REGISTRY["agreement.document"].days or 0)
+    old = select(Agreement.id).where(
+        or_(Agreement.ended_at < before, Agreement.valid_until < before)
+    )
+    with context.sessions() as session, transaction(session):
+        gone = session.scalars(
+            delete(AgreementDocument)
+            .where(AgreementDocument.agreement_id.in_(old))
+            .returning(AgreementDocument.agreement_id)
+        ).all()
+        for agreement_id in gone:
+            record(session, WORKER, "agreements.forget", "agreement", agreement_id)
