@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from heyan import clock
 from heyan.access import GRANTS, Permission, Realm, Role, requirement_of
 from heyan.accounts import people, sessions
-from heyan.accounts.models import Account
+from heyan.accounts.models import Account, Passkey
 from heyan.audit.service import OPERATOR, Actor
 from heyan.events.models import EventStatus
 from heyan.leads.models import Lead, LeadStatus
@@ -92,6 +92,7 @@ def needed(universe: Universe, rule: Rule) -> Permission | None:
 # By "endpoint:argument" where one name means several things, else by the argument alone.
 ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "session_id": lambda universe: universe.session_ids["student_a_other"],
+    "passkey_id": lambda universe: universe.ids["passkey"],
     "slug": lambda universe: universe.ids["event"].slug,
     "registration_id": lambda universe: universe.ids["registration"],
     "document_id": lambda universe: universe.ids["document"],
@@ -114,7 +115,14 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
 }
 # Arguments that belong to a student or an organizer: another's must not be found.
 OWNED = {
-    Realm.PUBLIC: {"session_id", "registration_id", "document_id", "student_id", "notice_id"},
+    Realm.PUBLIC: {
+        "passkey_id",
+        "session_id",
+        "registration_id",
+        "document_id",
+        "student_id",
+        "notice_id",
+    },
     Realm.ORGANIZER: {"release_id", "recipient_id", "account_id", "event_id", "document_id"},
 }
 
@@ -218,7 +226,23 @@ def _enter(universe: Universe, name: Somebody, account_id: uuid.UUID) -> None:
     universe.session_ids[name] = here.id
 
 
+def _passkey(universe: Universe) -> None:
+    with universe.world.session() as session:
+        row = Passkey(
+            account_id=universe.accounts["student_a"],
+            credential_id=uuid.uuid4().bytes,
+            public_key=b"",
+            sign_count=0,
+            name="手机",
+            created_at=clock.now(),
+        )
+        session.add(row)
+        session.commit()
+        universe.ids["passkey"] = row.id
+
+
 def _things(universe: Universe) -> None:
+    _passkey(universe)
     world, event, moment = universe.world, universe.ids["event"], clock.now()
     owner = Actor("organizer", universe.accounts["owner_x"])
     with world.session() as session:

@@ -16,13 +16,13 @@ from heyan import clock
 from heyan.access import MFA_REALMS, Realm, Role
 from heyan.accounts import devices, passwords, sessions, throttle
 from heyan.accounts.errors import WrongCredentials, WrongPassword
+from heyan.accounts.held import has_factor
 from heyan.accounts.models import (
     Account,
     AccountRole,
     AccountStatus,
     SignIn,
     SignInOutcome,
-    TotpFactor,
 )
 from heyan.accounts.passwords import hasher
 from heyan.audit.service import Actor, record
@@ -187,12 +187,11 @@ def sign_in(
         account.password_hash = hasher(settings).hash(password)
     with transaction(session):
         throttle.clear(session, key, account=counted)
-        factor = session.get(TotpFactor, account.id)
-        has_factor = factor is not None and factor.confirmed_at is not None
+        holds = has_factor(session, account.id)
         owes = None
-        if not has_factor and (realm in MFA_REALMS or account.second_factor_required):
+        if not holds and (realm in MFA_REALMS or account.second_factor_required):
             owes = "setup"
-        elif has_factor and (realm in MFA_REALMS or device is None):
+        elif holds and (realm in MFA_REALMS or device is None):
             owes = "code"
         if replacing is not None:
             sessions.end(session, replacing.account_id, replacing.id)
@@ -206,7 +205,7 @@ def sign_in(
         )
         kept = None
         if owes is None:
-            if not has_factor:
+            if not holds:
                 kept = devices.remember(session, settings, account.id, replacing=device)
             arrived(session, account, client, new_device=device is None)
     return SignedInNow(account.id, token, owes, kept)
@@ -356,12 +355,6 @@ def verify_password(session: Session, settings: Settings, account: Account, pass
     if not hasher(settings).verify(account.password_hash, password):
         raise WrongPassword
     throttle.clear(session, key)
-
-
-def has_factor(session: Session, account_id: uuid.UUID) -> bool:
-    """Tell whether the account has a confirmed authenticator."""
-    found = session.get(TotpFactor, account_id)
-    return found is not None and found.confirmed_at is not None
 
 
 def history(session: Session, account_id: uuid.UUID, limit: int = 30) -> list[SignIn]:

@@ -37,3 +37,15 @@ class NotFound(Exception):
 
 class FactorNeeded(Exception):
     """The second factor cannot be taken off this account."""
+
+
+class PasskeyRefused(Exception):
+    """The passkey's answer is wrong, late, of another session, another account or a copy."""
+
+
+class TooManyPasskeys(Exception):
+    """The account has as many passkeys as one may have."""
+
+
+class ResetRefused(Exception):
+    """A lost factor is not taken off: asked already, not open, too late, or not by two people."""

@@ -18,12 +18,12 @@ from heyan.accounts import devices, sessions, throttle, totp
 from heyan.accounts.entry import (
     Client,
     arrived,
-    has_factor,
     note_sign_in,
     verify_password,
 )
 from heyan.accounts.errors import FactorNeeded, WrongCode
-from heyan.accounts.models import Account, RecoveryCode, SignInOutcome, TotpFactor
+from heyan.accounts.held import has_factor, has_passkey
+from heyan.accounts.models import Account, Passkey, RecoveryCode, SignInOutcome, TotpFactor
 from heyan.accounts.passwords import hasher
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
@@ -74,9 +74,8 @@ def confirm_totp(
         # The account's row is locked, since there may be no factor's row yet.
         account = session.get_one(Account, signed_in.account_id, with_for_update=True)
         factor = session.get(TotpFactor, account.id, with_for_update=True, populate_existing=True)
-        replacing = factor is not None and factor.confirmed_at is not None
         # Who still owes the present factor may not put another in its place (SECURITY 24).
-        if replacing and not signed_in.complete:
+        if not signed_in.complete and has_factor(session, account.id):
             raise WrongCode
         secret = _secret_to_come(settings, signed_in, factor)
         step = totp.matching_step(secret, code, epoch=clock.now().timestamp(), last_step=0)
@@ -89,11 +88,11 @@ def confirm_totp(
             factor.secret, factor.confirmed_at, factor.last_step = secret, clock.now(), step
             session.flush()
     if wrong or step is None:
-        _wrong_code(session, signed_in, client, charged.failures)
+        wrong_code(session, signed_in, client, charged.failures)
         raise WrongCode
     with transaction(session):
         throttle.clear(session, key)
-        codes = _replace_recovery_codes(session, settings, account)
+        codes = replace_recovery_codes(session, settings, account)
         sessions.end_all(session, account.id, but=signed_in.id)
         devices.forget(session, account.id)
         notify(session, account.id, "account_factor_added")
@@ -121,9 +120,16 @@ def enter_code(
     *remember* makes a public account's browser known for 30 days; staff and organizer browsers
     are known anyway, but still give a code every time.
     """
+    _check_code(session, settings, signed_in, code, client)
+    return complete(session, settings, signed_in=signed_in, remember=remember, client=client)
+
+
+def complete(
+    session: Session, settings: Settings, *, signed_in: SignedIn, remember: bool, client: Client
+) -> Completed:
+    """Let in a session whose second factor was just found right (`enter_code`, passkeys)."""
     account = session.get_one(Account, signed_in.account_id)
     device = devices.known(session, account.id, client.devices)
-    _check_code(session, settings, signed_in, code, client)
     with transaction(session):
         arrived(session, account, client, new_device=device is None)
         token = sessions.rotate(session, signed_in.id, complete=True, step_up=True)
@@ -143,7 +149,7 @@ def step_up(
 ) -> str:
     """Prove oneself again within a session and return its new token.
 
-    *secret* is a code where there is an authenticator, else the password. Raises `WrongCode`,
+    *secret* is a code where there is a second factor, else the password. Raises `WrongCode`,
     `WrongPassword` and `throttle.Throttled`.
     """
     if has_factor(session, signed_in.account_id):
@@ -151,6 +157,11 @@ def step_up(
     else:
         account = session.get_one(Account, signed_in.account_id)
         verify_password(session, settings, account, secret)
+    return stepped_up(session, signed_in, client)
+
+
+def stepped_up(session: Session, signed_in: SignedIn, client: Client) -> str:
+    """Write down a fresh proof that was just found right and return the session's new token."""
     with transaction(session):
         record(session, client.actor, "accounts.step_up", "account", signed_in.account_id)
         return sessions.rotate(session, signed_in.id, complete=False, step_up=True)
@@ -166,7 +177,7 @@ def _check_code(
             session, settings, signed_in, code, client
         )
     if not right:
-        _wrong_code(session, signed_in, client, charged.failures)
+        wrong_code(session, signed_in, client, charged.failures)
         raise WrongCode
     throttle.clear(session, key)
 
@@ -220,7 +231,8 @@ def _digest(settings: Settings, signed_in: SignedIn, code: str) -> bytes:
     return hasher(settings).digest(purpose, totp.plain_code(code))
 
 
-def _wrong_code(session: Session, signed_in: SignedIn, client: Client, failures: int) -> None:
+def wrong_code(session: Session, signed_in: SignedIn, client: Client, failures: int) -> None:
+    """Write a wrong second factor down, and tell the owner when they add up (C-39)."""
     with transaction(session):
         note_sign_in(session, signed_in.account_id, client, SignInOutcome.WRONG_CODE)
         if failures == WRONG_CODES_NOTICE:
@@ -253,21 +265,22 @@ def new_recovery_codes(
 ) -> tuple[str, ...]:
     """Replace the recovery codes and return the new ones, shown once (SECURITY 25).
 
-    Raises `FactorNeeded` without a confirmed authenticator.
+    Raises `FactorNeeded` without a second factor.
     """
     if not has_factor(session, signed_in.account_id):
         raise FactorNeeded
     with transaction(session):
         account = session.get_one(Account, signed_in.account_id)
-        codes = _replace_recovery_codes(session, settings, account)
+        codes = replace_recovery_codes(session, settings, account)
         notify(session, account.id, "account_recovery_codes")
         record(session, client.actor, "accounts.recovery_codes", "account", account.id)
     return codes
 
 
-def _replace_recovery_codes(
+def replace_recovery_codes(
     session: Session, settings: Settings, account: Account
 ) -> tuple[str, ...]:
+    """Make ten fresh recovery codes in place of those there are, in the caller's transaction."""
     codes = tuple(totp.new_recovery_codes())
     session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account.id))
     session.add_all(
@@ -282,21 +295,29 @@ def _replace_recovery_codes(
 
 
 def remove_totp(session: Session, *, signed_in: SignedIn, client: Client) -> None:
-    """Take the authenticator off a public account whose password may stand alone.
+    """Take the authenticator off where a passkey is left, or the password may stand alone.
 
     Raises `FactorNeeded` for everyone else.
     """
-    account = session.get_one(Account, signed_in.account_id)
-    if account.realm in MFA_REALMS or account.second_factor_required:
-        raise FactorNeeded
-    drop_factor(session, account)
     with transaction(session):
+        account = session.get_one(
+            Account, signed_in.account_id, with_for_update=True, populate_existing=True
+        )
+        left = has_passkey(session, account.id)
+        if not left and (account.realm in MFA_REALMS or account.second_factor_required):
+            raise FactorNeeded
+        if left:
+            session.execute(delete(TotpFactor).where(TotpFactor.account_id == account.id))
+            notify(session, account.id, "account_factor_removed")
+        else:
+            drop_factor(session, account)
         record(session, client.actor, "accounts.totp_remove", "account", account.id)
 
 
 def drop_factor(session: Session, account: Account) -> None:
-    """Delete authenticator and recovery codes, forget known browsers, tell the owner."""
+    """Delete authenticator, passkeys and recovery codes, forget known browsers, tell the owner."""
     with transaction(session):
+        session.execute(delete(Passkey).where(Passkey.account_id == account.id))
         session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account.id))
         session.execute(delete(TotpFactor).where(TotpFactor.account_id == account.id))
         devices.forget(session, account.id)

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import (
     BooleanField,
+    HiddenField,
     PasswordField,
     RadioField,
     SelectMultipleField,
@@ -146,6 +147,36 @@ class ConfirmForm(Form):
         filters=[strip],
         render_kw=_CODE,
     )
+
+
+class PasskeyNameForm(Form):
+    """What a person calls a passkey."""
+
+    name = StringField(
+        _l("名称"),
+        [InputRequired(_l("请给它起个名称")), Length(max=40, message=_l("名称最多 40 个字"))],
+        filters=[strip],
+        render_kw={"autocomplete": "off"},
+    )
+
+
+class PasskeyForm(PasskeyNameForm):
+    """A new passkey: its name, and what the browser's authenticator answered."""
+
+    answer = HiddenField()
+
+    def validate_answer(self, field: HiddenField) -> None:
+        """The answer is filled in by the script; without one nothing was asked."""
+        if not field.data:
+            self.name.errors = [*self.name.errors, _("浏览器没有回答，请打开脚本后再试一次")]
+            raise ValidationError
+
+
+class PasskeyAnswerForm(Form):
+    """What a passkey answered to a sign-in's or a step-up's question."""
+
+    answer = HiddenField(validators=[InputRequired()])
+    remember = BooleanField()
 
 
 class StepUpPasswordForm(Form):

@@ -16,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -77,6 +78,97 @@ class TotpFactor(Base):
     secret: Mapped[str] = personal("account.credentials", EncryptedText("totp_factors.secret"))
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Passkey(Base):
+    """A WebAuthn credential: its public key, and a counter that shows a copy of it.
+
+    ``blocked_at`` is set when its counter went back: it opens nothing more, yet still counts as a
+    factor that the account has, so that a password alone sets up no other.
+    """
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[uuid.UUID] = key_column()
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    credential_id: Mapped[bytes] = personal("account.credentials", LargeBinary, unique=True)
+    public_key: Mapped[bytes] = personal("account.credentials", LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    # What its owner calls it, such as 公司笔记本.
+    name: Mapped[str] = personal("account.credentials", EncryptedText("passkeys.name"))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    blocked_at: Mapped[datetime | None]
+
+
+class PasskeyPurpose(enum.Enum):
+    """What an answer to a challenge may be used for, and for nothing else."""
+
+    REGISTER = "register"
+    SIGN_IN = "sign_in"
+    STEP_UP = "step_up"
+
+
+class PasskeyChallenge(Base):
+    """A question to a passkey: of one session and one purpose, deleted when it is answered."""
+
+    __tablename__ = "passkey_challenges"
+
+    session_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("login_sessions.id", ondelete="CASCADE"), primary_key=True
+    )
+    purpose: Mapped[PasskeyPurpose] = mapped_column(pg_enum(PasskeyPurpose), primary_key=True)
+    challenge: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime]
+
+
+class IdentityProof(enum.Enum):
+    """How a colleague made sure who asks for a lost factor: possession, never knowledge (C-34)."""
+
+    MET = "met"
+    CALLED_BACK = "called_back"
+
+
+class FactorReset(Base):
+    """A lost second factor on its way off an account: asked by one, confirmed by another, later."""
+
+    __tablename__ = "factor_resets"
+    __table_args__ = (
+        Index(
+            "uq_factor_resets_open",
+            "account_id",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        CheckConstraint("confirmed_by <> asked_by", name="two_people"),
+        CheckConstraint("account_id NOT IN (asked_by, confirmed_by)", name="not_ones_own"),
+        CheckConstraint("(confirmed_at IS NULL) = (due_at IS NULL)", name="due_once_confirmed"),
+    )
+
+    id: Mapped[uuid.UUID] = key_column()
+    account_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    proof: Mapped[IdentityProof] = mapped_column(pg_enum(IdentityProof))
+    asked_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    asked_at: Mapped[datetime]
+    confirmed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    confirmed_at: Mapped[datetime | None]
+    # From when on the next right password leads to setting up a new factor.
+    due_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    # Carried out, not called off.
+    done: Mapped[bool]
+
+
+class AccessReview(Base):
+    """Somebody looked through who may do what (CONTROLS 5: quarterly)."""
+
+    __tablename__ = "access_reviews"
+
+    id: Mapped[uuid.UUID] = key_column()
+    reviewed_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
+    reviewed_at: Mapped[datetime] = mapped_column(index=True)
+    # How many accounts the list held then.
+    accounts: Mapped[int]
 
 
 class RecoveryCode(Base):

@@ -38,7 +38,10 @@ def sessions_page() -> Page:
         login=account.login,
         has_factor=service.has_factor(session, here.account_id),
         codes_left=service.recovery_codes_left(session, here),
-        may_remove=here.realm is Realm.PUBLIC and not account.second_factor_required,
+        has_totp=service.has_totp(session, here.account_id),
+        passkeys=service.passkey_counts(session, [here.account_id]).get(here.account_id, 0),
+        may_remove=service.has_passkey(session, here.account_id)
+        or (here.realm is Realm.PUBLIC and not account.second_factor_required),
         notices=service.security_notices(session, here.account_id),
         browser=agents.describe,
     )
@@ -173,7 +176,7 @@ def remove_authenticator() -> Page:
     try:
         service.remove_totp(web.session(), signed_in=person(), client=client())
     except FactorNeeded:
-        abort(409, description=_("这个账号必须有动态验证码，只能更换。"))
+        abort(409, description=_("这个账号必须有动态验证码或通行密钥，这是最后一样，只能更换。"))
     web.flash("success", _("动态验证码已停用"))
     return redirect(url_for("accounts.sessions"), 303)
 
@@ -191,7 +194,7 @@ def recovery_codes() -> Page:
             web.session(), web.settings(), signed_in=here, client=client()
         )
     except FactorNeeded:
-        abort(409, description=_("请先设置动态验证码。"))
+        abort(409, description=_("请先设置动态验证码或通行密钥。"))
     return render_template(
         "accounts/recovery_codes.html",
         codes=codes,

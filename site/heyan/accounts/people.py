@@ -26,6 +26,7 @@ from heyan.accounts.errors import (
     NotThisOne,
     RolesRefused,
 )
+from heyan.accounts.held import passkey_counts
 from heyan.accounts.models import (
     Account,
     AccountRole,
@@ -66,6 +67,8 @@ class Person:
     status: AccountStatus
     activated: bool
     has_factor: bool
+    has_totp: bool
+    passkeys: int
     invited_until: datetime | None
     live_sessions: int
     last_seen_at: datetime | None
@@ -219,7 +222,7 @@ def people(
         query = query.where(Account.id < after)
     rows = session.execute(query.order_by(Account.id.desc()).limit(limit)).all()
     ids = [account.id for account, _confirmed in rows]
-    moment = clock.now()
+    moment, keys = clock.now(), passkey_counts(session, ids)
     roles: dict[uuid.UUID, list[Role]] = {}
     for account_id, held in session.execute(
         select(AccountRole.account_id, AccountRole.role).where(AccountRole.account_id.in_(ids))
@@ -253,7 +256,9 @@ def people(
             roles=tuple(sorted(roles.get(account.id, []), key=lambda role: role.value)),
             status=account.status,
             activated=account.password_hash is not None,
-            has_factor=confirmed is not None,
+            has_factor=confirmed is not None or account.id in keys,
+            has_totp=confirmed is not None,
+            passkeys=keys.get(account.id, 0),
             invited_until=invited.get(account.id),
             live_sessions=live.get(account.id, 0),
             last_seen_at=account.last_seen_at,

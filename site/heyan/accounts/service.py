@@ -13,7 +13,6 @@ from heyan.accounts.entry import (
     end_other_sessions,
     end_session,
     find,
-    has_factor,
     history,
     open_account,
     security_notices,
@@ -31,6 +30,7 @@ from heyan.accounts.factors import (
     set_up_totp,
     step_up,
 )
+from heyan.accounts.held import has_factor, has_passkey, has_totp, passkey_counts
 from heyan.accounts.people import (
     InvitationCode,
     Person,
@@ -62,11 +62,14 @@ __all__ = [
     "enter_code",
     "find",
     "has_factor",
+    "has_passkey",
+    "has_totp",
     "history",
     "invite",
     "is_member",
     "new_recovery_codes",
     "open_account",
+    "passkey_counts",
     "people",
     "recovery_codes_left",
     "reissue",

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import cookies, csrf, limits, web
 from heyan.access import Permission, Realm, public, requires
-from heyan.accounts import own_views, service
+from heyan.accounts import own_views, passkey_views, service
 from heyan.accounts.errors import InvitationInvalid, WrongCode, WrongCredentials, WrongPassword
 from heyan.accounts.forms import (
     ActivateForm,
@@ -39,7 +39,7 @@ from heyan.accounts.throttle import PasswordOff, Throttled
 from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.policies.service import NoPolicyInForce
 
-__all__ = ["common_pages", "own_views", "public_pages"]
+__all__ = ["common_pages", "own_views", "passkey_views", "public_pages"]
 
 
 # --- opening an account ----------------------------------------------------------------------
@@ -222,6 +222,8 @@ def _code_page(form: CodeForm, status: int) -> tuple[str, int]:
         "accounts/code.html",
         form=form,
         offer_remember=here.realm is Realm.PUBLIC and web.settings().trusted_device_days > 0,
+        has_totp=service.has_totp(web.session(), here.account_id),
+        has_passkey=service.has_passkey(web.session(), here.account_id),
         next=wanted(here.realm),
     )
     return page, status
@@ -258,7 +260,11 @@ def step_up() -> Page:
             except Overloaded:
                 busy()
     page = render_template(
-        "accounts/step_up.html", form=form, by_code=by_code, next=wanted(here.realm)
+        "accounts/step_up.html",
+        form=form,
+        by_code=by_code,
+        has_passkey=service.has_passkey(web.session(), here.account_id),
+        next=wanted(here.realm),
     )
     return page, status, headers
 

@@ -1,0 +1,45 @@
+"""Which second factors an account holds: asked by entry, factors, passkeys and lists alike."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from heyan.accounts.models import Passkey, TotpFactor
+
+
+def has_factor(session: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether the account has an authenticator or a passkey.
+
+    A blocked passkey counts: were it none, a password alone would set up another factor.
+    """
+    session.flush()
+    totp = exists().where(TotpFactor.account_id == account_id, TotpFactor.confirmed_at.is_not(None))
+    passkey = exists().where(Passkey.account_id == account_id)
+    return bool(session.scalar(select(or_(totp, passkey))))
+
+
+def has_totp(session: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether the account has a confirmed authenticator."""
+    found = session.get(TotpFactor, account_id)
+    return found is not None and found.confirmed_at is not None
+
+
+def has_passkey(session: Session, account_id: uuid.UUID) -> bool:
+    """Tell whether the account has a passkey that still opens."""
+    session.flush()
+    usable = exists().where(Passkey.account_id == account_id, Passkey.blocked_at.is_(None))
+    return bool(session.scalar(select(usable)))
+
+
+def passkey_counts(session: Session, account_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Return how many passkeys that still open each of the accounts has (those with any)."""
+    rows = session.execute(
+        select(Passkey.account_id, func.count())
+        .where(Passkey.account_id.in_(list(account_ids)), Passkey.blocked_at.is_(None))
+        .group_by(Passkey.account_id)
+    )
+    return {row[0]: row[1] for row in rows}
