@@ -56,6 +56,8 @@ class Permission(enum.Enum):
     VIEWINGS_OWN = "viewings_own"
     VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
+    RIGHTS_WORK = "rights_work"
+    RIGHTS_CONFIRM = "rights_confirm"
     AGREEMENTS_SEE = "agreements_see"
     AGREEMENTS_MANAGE = "agreements_manage"
     AGREEMENTS_APPROVE = "agreements_approve"
@@ -80,6 +82,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.SERVICE: frozenset(
         {P.OWN_ACCOUNT, P.STAFF_HOME, P.VIEWINGS_OWN, P.LEADS_WORK, P.CONTACTS_WORK}
+        | {P.RIGHTS_WORK}
     ),
     Role.OPERATIONS: frozenset(
         {
@@ -98,6 +101,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PRIVACY_OFFICER: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.RIGHTS_WORK,
+            P.RIGHTS_CONFIRM,
             P.AGREEMENTS_SEE,
             P.AGREEMENTS_APPROVE,
             P.STAFF_HOME,
@@ -113,6 +118,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.RIGHTS_WORK,
+            P.RIGHTS_CONFIRM,
             P.AGREEMENTS_SEE,
             P.AGREEMENTS_APPROVE,
             P.STAFF_HOME,

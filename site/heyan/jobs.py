@@ -27,6 +27,7 @@ class Job(enum.Enum):
     DESTROY_RECORDING = "destroy_recording"
     PROVISION_RECORDING_KEY = "provision_recording_key"
     BUILD_VIEWING = "build_viewing"
+    BUILD_ACCESS_COPY = "build_access_copy"
 
 
 # Never opened: the web only defers, on connections that SQLAlchemy already holds.

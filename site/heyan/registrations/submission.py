@@ -8,8 +8,6 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.access import Realm
-from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.consent import service as consents
 from heyan.consent.purposes import HAND_OVER, IDENTITY_DOCUMENTS
@@ -22,6 +20,9 @@ from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import WindowClosed, in_window, lock
 from heyan.registrations.states import SEATED, move
 from heyan.registrations.steps import Step, progress_of
+from heyan.rights import parties
+from heyan.rights.models import PartyNews
+from heyan.retention.holds import held
 
 S = RegistrationStatus
 
@@ -200,11 +201,13 @@ def withdraw(
         registration.status = move(before, S.WITHDRAWN)
         registration.waiting = None
         registration.withdrawn_at = registration.updated_at = clock.now()
-        # The sealed number goes with the documents: nobody has a use for it any more.
-        registration.id_number_sealed = None
-        registration.id_number_sha256 = None
-        registration.id_number_commitment = None
-        registration.id_number_tail = None
+        # The sealed number goes with the documents: nobody has a use for it any more, unless an
+        # authority's order keeps both (S-059); the worker's sweep takes them once it is released.
+        if not held(session, "registration", registration.id):
+            registration.id_number_sealed = None
+            registration.id_number_sha256 = None
+            registration.id_number_commitment = None
+            registration.id_number_tail = None
         for purpose in (IDENTITY_DOCUMENTS, HAND_OVER):
             if consents.standing(
                 session,
@@ -231,7 +234,7 @@ def withdraw(
             handed_over=len(handed_over),
         )
         if handed_over:
-            _tell_organizer(session, registration)
+            parties.tell(session, registration, PartyNews.WITHDRAWN)
         if before in SEATED:
             session.execute(
                 update(Event)
@@ -241,21 +244,3 @@ def withdraw(
             )
             session.flush()
             seat_waiting(session, actor, event_id)
-
-
-def _tell_organizer(session: Session, registration: Registration) -> None:
-    members = session.scalars(
-        select(Account.id).where(
-            Account.organization_id == registration.event.organization_id,
-            Account.realm == Realm.ORGANIZER,
-            Account.status == AccountStatus.ACTIVE,
-        )
-    )
-    for account_id in members:
-        notify(
-            session,
-            account_id,
-            "registration_withdrawn",
-            registration_id=registration.id,
-            number=registration.number or "",
-        )
