@@ -29,12 +29,14 @@ DEMO_OPERATOR = {
     "COMPANY_ADDRESS": "北京市海淀区示例路 1 号（演示地址）",
     "HOTLINE": "400-000-0000",
     "HOTLINE_HOURS": "周一至周五 9:00 至 18:00",
+    "HOTLINE_HOURS_EN": "Monday to Friday, 9:00 to 18:00",
     "CONTACT_EMAIL": "privacy@example.com",
     "ICP_NUMBER": "京ICP备00000000号-1",
     "POLICE_NUMBER": "京公网安备 00000000000000 号",
     "PRIVACY_OFFICER": "李明（演示）",
     "PRIVACY_CONTACT": "privacy@example.com",
     "COURT": "北京市海淀区人民法院",
+    "COURT_EN": "the Haidian District People's Court of Beijing",
     "HOSTING_PLACES": "北京（演示）",
 }
 

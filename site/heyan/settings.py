@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from heyan import settings_checks
 from heyan.environment import (
     SettingsError,
+    age_recipient,
     choice,
     choices,
     day,
@@ -29,6 +30,7 @@ from heyan.environment import (
     key_list,
     load,
     names,
+    networks,
     setting,
     whole,
 )
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 SURFACES = ("public", "organizer", "staff")
 _OPERATOR = "operator's facts, shown on the site and in the policy"
+_OPERATOR_EN = "the same on English pages; empty: as on Chinese ones"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +147,14 @@ class Settings(Common, WebLimits):
     trusted_proxies: int = setting(
         "TRUSTED_PROXIES", "proxies in front whose X-Forwarded-* count", read=whole(0, 5), default=0
     )
+    staff_networks: tuple[str, ...] = setting(
+        "STAFF_NETWORKS",
+        "networks (CIDR) that staff and organizers may be in, such as the office's and the VPN's;"
+        " empty for everywhere",
+        read=networks,
+        default=(),
+        source="CONTROLS S-077",
+    )
     secret_key: str = setting(
         "SECRET_KEY", "key of form tokens, 32 characters or more", secret=True
     )
@@ -178,6 +189,7 @@ class Settings(Common, WebLimits):
     company_address: str = setting("COMPANY_ADDRESS", _OPERATOR, default="", production=True)
     hotline: str = setting("HOTLINE", _OPERATOR, default="", production=True)
     hotline_hours: str = setting("HOTLINE_HOURS", _OPERATOR, default="", production=True)
+    hotline_hours_en: str = setting("HOTLINE_HOURS_EN", _OPERATOR_EN, default="")
     contact_email: str = setting("CONTACT_EMAIL", _OPERATOR, default="", production=True)
     icp_number: str = setting("ICP_NUMBER", _OPERATOR, default="", production=True)
     police_number: str = setting(
@@ -201,13 +213,23 @@ class Settings(Common, WebLimits):
         source="PIPL 52",
     )
     court: str = setting("COURT", "court that disputes go to", default="", production=True)
+    court_en: str = setting("COURT_EN", _OPERATOR_EN, default="")
     governing_law: str = setting("GOVERNING_LAW", _OPERATOR, default="中华人民共和国法律")
+    governing_law_en: str = setting(
+        "GOVERNING_LAW_EN", _OPERATOR_EN, default="the law of the People's Republic of China"
+    )
     hosting_places: tuple[str, ...] = setting(
         "HOSTING_PLACES",
         "where data is stored, as told in the policy",
         read=names,
         default=(),
         production=True,
+    )
+    archive_recipient: str = setting(
+        "ARCHIVE_RECIPIENT",
+        "offline age recipient that the legal archive is sealed to; empty: nothing is archived",
+        default="",
+        read=age_recipient,
     )
     policy_version: str = setting("POLICY_VERSION", "version of the policy", default="1.0")
     policy_effective: date = setting(
@@ -221,6 +243,11 @@ class Settings(Common, WebLimits):
         if not self.production:
             own += ["127.0.0.1", "localhost"]
         return list(dict.fromkeys(filter(None, own)))
+
+    def fact(self, name: str, *, english: bool) -> str:
+        """Return an operator's fact in the page's language; Chinese where no English is set."""
+        there = (getattr(self, f"{name}_en") if english else "") or getattr(self, name)
+        return str(there)
 
     def session_limits(self, realm: Realm) -> tuple[timedelta, timedelta]:
         """Return how long a session of *realm* may be unused, and may live at most."""

@@ -55,6 +55,7 @@ def _context() -> dict[str, Any]:
     person = web.login_session()
     return {
         "settings": web.settings(),
+        "fact": _fact,
         "surface": _surface(),
         "csrf_token": csrf.new_token,
         "get_locale": get_locale,
@@ -74,6 +75,10 @@ def _context() -> dict[str, Any]:
         "unread_notices": _unread_notices,
         "session_seconds": _session_seconds,
     }
+
+
+def _fact(name: str) -> str:
+    return web.settings().fact(name, english=str(get_locale()).startswith("en"))
 
 
 def has_page(endpoint: str) -> bool:

@@ -50,17 +50,18 @@ def tables_speak_english() -> bool:
 def _facts(settings: Settings, language: str) -> dict[str, str]:
     day = settings.policy_effective
     shown = f"{day.year}年{day.month}月{day.day}日" if language == "zh" else f"{day:%-d %B %Y}"
+    english = language == "en"
     facts = {
         "company": settings.company_name,
         "address": settings.company_address,
         "hotline": settings.hotline,
-        "hours": settings.hotline_hours,
+        "hours": settings.fact("hotline_hours", english=english),
         "email": settings.contact_email,
         "officer": settings.privacy_officer,
         "officer_contact": settings.privacy_contact,
         "hosting": ("、" if language == "zh" else ", ").join(settings.hosting_places),
-        "law": settings.governing_law,
-        "court": settings.court,
+        "law": settings.fact("governing_law", english=english),
+        "court": settings.fact("court", english=english),
         "version": settings.policy_version,
         "effective": shown,
     }
