@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from heyan.db import Base, EncryptedText
 
 MODELS = (
+    "retention",
     "audit",
     "organizations",
     "accounts",

@@ -11,6 +11,7 @@ from heyan import clock
 from heyan.audit.service import WORKER, record
 from heyan.contacts.models import Contact, ContactKind, ContactState, Recording, RecordingState
 from heyan.db import transaction
+from heyan.retention import holds
 from uploads_worker.context import Context
 
 
@@ -28,6 +29,7 @@ def expire(context: Context) -> int:
                 Contact.delete_after <= clock.now(),
                 or_(Contact.kind != ContactKind.DISPUTE, Contact.state == ContactState.CLOSED),
                 ~recorded,
+                holds.not_held("contact", Contact.id),
             ),
             execution_options={"synchronize_session": False},
         ).rowcount  # type: ignore[attr-defined]

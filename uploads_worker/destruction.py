@@ -17,6 +17,7 @@ from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import move
 from heyan.releases.models import Release, ReleaseState
 from heyan.releases.states import RELEASE, move_release
+from heyan.retention import holds
 from uploads_worker import tombstones
 from uploads_worker.context import Context
 
@@ -27,17 +28,26 @@ AT_ONCE = ("superseded", "withdrawn")
 
 
 def destroy_document(
-    context: Context, document_id: uuid.UUID, *, because: str | None = None
+    context: Context,
+    document_id: uuid.UUID,
+    *,
+    because: str | None = None,
+    again: bool = False,
 ) -> bool:
     """Destroy a document that is due, or at once when *because* says why; tell whether it was.
 
+    One that an order keeps stays (S-059), unless it was destroyed before a restore (*again*).
     Raises `ObjectNotDestroyed`, `ObjectStoreUnavailable`: then the row still says that the
     document is there. Doing it twice changes nothing.
     """
     while True:
         with context.sessions() as session:
             row = session.get(Document, document_id)
+            kept = not again and holds.held(session, "document", document_id)
         if row is None or row.destroyed_at is not None:
+            return False
+        if kept:
+            log.info("document.held", document_id=str(document_id))
             return False
         early = because is None and row.destroy_due_at > clock.now()
         if early and row.destroy_reason not in AT_ONCE:
@@ -120,6 +130,7 @@ def due_documents(session: Session, limit: int, after: uuid.UUID) -> list[uuid.U
                 Document.destroyed_at.is_(None),
                 Document.destroy_due_at <= clock.now(),
                 Document.id > after,
+                holds.not_held("document", Document.id),
             )
             .order_by(Document.id)
             .limit(limit)

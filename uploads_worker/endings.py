@@ -14,6 +14,7 @@ from heyan.db import transaction
 from heyan.documents.models import Document
 from heyan.events.models import Event, EventStatus, VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration
+from heyan.retention import holds
 from uploads_worker import destruction, keyring_copies, tombstones
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyUnknown
@@ -32,29 +33,43 @@ def events_due(session: Session) -> list[uuid.UUID]:
     )
 
 
-def end_event(context: Context, event_id: uuid.UUID, *, actor: Actor = WORKER) -> None:
+def end_event(
+    context: Context, event_id: uuid.UUID, *, actor: Actor = WORKER, again: bool = False
+) -> None:
     """Destroy the event's keys, documents and ID numbers; ENDED only when all is proven.
 
+    What an authority's order keeps stays, and with it the key, until the order is released: the
+    event ends then (S-059). *again*, after a restore: all of it was destroyed before.
     May stop anywhere and be done again. Raises what the object store raises.
     """
-    _destroy_keys(context, event_id, actor)
+    with context.sessions() as session:
+        kept = not again and keeps(session, event_id)
+    if not kept:
+        _destroy_keys(context, event_id, actor)
+    after = uuid.UUID(int=0)
     while True:
         with context.sessions() as session:
             left = list(
                 session.scalars(
                     select(Document.id)
-                    .where(Document.event_id == event_id, Document.destroyed_at.is_(None))
+                    .where(
+                        Document.event_id == event_id,
+                        Document.destroyed_at.is_(None),
+                        Document.id > after,
+                    )
+                    .order_by(Document.id)
                     .limit(200)
                 )
             )
         if not left:
             break
+        after = left[-1]
         for document_id in left:
-            destruction.destroy_document(context, document_id, because="event_end")
+            destruction.destroy_document(context, document_id, because="event_end", again=again)
     with context.sessions() as session, transaction(session):
-        numbers = forget_numbers(session, Registration.event_id == event_id)
+        numbers = forget_numbers(session, Registration.event_id == event_id, again=again)
         event = session.get(Event, event_id, with_for_update=True)
-        if event is None:
+        if event is None or kept:
             return
         event.status = EventStatus.ENDED
         documents = session.scalar(
@@ -100,11 +115,27 @@ def _destroy_keys(context: Context, event_id: uuid.UUID, actor: Actor) -> None:
         log.error("keyring.copy_unreachable", copies=len(copies.unreachable))
 
 
-def forget_numbers(session: Session, *which: object) -> int:
+def keeps(session: Session, event_id: uuid.UUID) -> bool:
+    """Tell whether an order keeps something that only the event's key opens."""
+    held_number = select(Registration.id).where(
+        Registration.event_id == event_id,
+        Registration.id_number_sealed.is_not(None),
+        holds.is_held("registration", Registration.id),
+    )
+    held_document = select(Document.id).where(
+        Document.event_id == event_id,
+        Document.destroyed_at.is_(None),
+        holds.is_held("document", Document.id),
+    )
+    return any(session.scalar(one.limit(1)) is not None for one in (held_number, held_document))
+
+
+def forget_numbers(session: Session, *which: object, again: bool = False) -> int:
     """Delete sealed ID numbers and what is shown of them; return of how many registrations."""
+    kept = () if again else (holds.not_held("registration", Registration.id),)
     done = session.execute(
         update(Registration)
-        .where(*which, Registration.id_number_sealed.is_not(None))  # type: ignore[arg-type]
+        .where(*which, *kept, Registration.id_number_sealed.is_not(None))  # type: ignore[arg-type]
         .values(
             id_number_sealed=None,
             id_number_sha256=None,

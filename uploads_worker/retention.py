@@ -31,6 +31,7 @@ from heyan.accounts.models import (
     AccountStatus,
     Invitation,
     LoginSession,
+    Passkey,
     RecoveryCode,
     SignIn,
     TotpFactor,
@@ -47,6 +48,7 @@ from heyan.leads.models import Lead
 from heyan.notifications.models import Notice
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationAnswer
+from heyan.retention import holds
 from heyan.students.models import Relation, Student
 from uploads_worker import tombstones
 from uploads_worker.context import Context
@@ -75,7 +77,7 @@ def answers(context: Context) -> int:
     over = (
         select(Registration.id)
         .join(Event, Event.id == Registration.event_id)
-        .where(Event.ends_at <= limit)
+        .where(Event.ends_at <= limit, holds.not_held("registration", Registration.id))
     )
     return _gone(
         context,
@@ -105,6 +107,7 @@ def _idle(moment: datetime, how_long: timedelta) -> Select[Any]:
             Account.status != AccountStatus.CLOSED,
             _used() <= moment - how_long,
             ~running.exists(),
+            holds.not_held("account", Account.id),
         )
         .limit(BATCH)
         .with_for_update(skip_locked=True)
@@ -147,7 +150,12 @@ def erase_closed(context: Context) -> int:
     )
     asked = (
         select(Account.id)
-        .where(Account.realm == Realm.PUBLIC, Account.status == AccountStatus.CLOSED, ~erased)
+        .where(
+            Account.realm == Realm.PUBLIC,
+            Account.status == AccountStatus.CLOSED,
+            ~erased,
+            holds.not_held("account", Account.id),
+        )
         .limit(BATCH)
         .with_for_update(skip_locked=True)
     )
@@ -158,11 +166,22 @@ def erase_closed(context: Context) -> int:
     return len(found)
 
 
-def erase_account(context: Context, session: Session, account_id: uuid.UUID, reason: str) -> None:
+def erase_account(
+    context: Context,
+    session: Session,
+    account_id: uuid.UUID,
+    reason: str,
+    *,
+    again: bool = False,
+) -> None:
     """Empty everything personal of an account and its students, in the caller's transaction.
 
+    One that an order keeps stays as it is, closed to everyone, until the order is released
+    (S-059); *again*, after a restore, it was emptied before.
     Consents, decisions and custody stay for their own periods, under ids that lead to nobody.
     """
+    if not again and holds.held(session, "account", account_id):
+        return
     own = select(Registration.id).where(Registration.account_id == account_id)
     session.execute(delete(RegistrationAnswer).where(RegistrationAnswer.registration_id.in_(own)))
     session.execute(
@@ -189,6 +208,7 @@ def erase_account(context: Context, session: Session, account_id: uuid.UUID, rea
     )
     for table in (
         TotpFactor,
+        Passkey,
         RecoveryCode,
         LoginSession,
         TrustedDevice,
@@ -221,7 +241,11 @@ def decisions(context: Context) -> int:
     """Delete decisions that were published long enough ago, and drafts beside them."""
     limit = clock.now() - period("decision")
     gone = _gone(
-        context, "decisions.expire", delete(Decision).where(Decision.published_at <= limit)
+        context,
+        "decisions.expire",
+        delete(Decision).where(
+            Decision.published_at <= limit, holds.not_held("document", Decision.document_id)
+        ),
     )
     return gone + _gone(
         context,
@@ -234,7 +258,8 @@ def custody(context: Context) -> int:
     """Delete the steps of documents that are destroyed, with their receipts, each in its time."""
     destroyed = select(Document.id).where(Document.destroyed_at.is_not(None))
     old = CustodyEvent.at <= clock.now() - period("decision")
-    steps = select(CustodyEvent.id).where(old, CustodyEvent.document_id.in_(destroyed))
+    kept = holds.not_held("document", CustodyEvent.document_id)
+    steps = select(CustodyEvent.id).where(old, CustodyEvent.document_id.in_(destroyed), kept)
     with context.sessions() as session, transaction(session):
         session.execute(
             delete(CustodyReceipt).where(CustodyReceipt.custody_event_id.in_(steps)),

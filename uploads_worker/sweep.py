@@ -26,6 +26,8 @@ from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
+from heyan.retention import holds
+from heyan.retention.models import ArchiveItem
 from heyan.viewings.models import Viewing
 from uploads_worker import (
     audit_expiry,
@@ -37,6 +39,8 @@ from uploads_worker import (
     retention,
 )
 from uploads_worker.context import Context
+from uploads_worker.keeping import archive, holds_journal
+from uploads_worker.keeping import record as keeping
 
 log = structlog.get_logger("worker")
 
@@ -48,6 +52,9 @@ COUNTS = timedelta(days=2)
 
 def sweep(context: Context) -> dict[str, int]:
     """Sweep every kind; return how many of each went. Raises when a kind failed, after the rest."""
+    # What orders keep is written down outside first: a restore after this sweep knows it too.
+    holds_journal.note(context)
+    run_id = keeping.begin(context)
     done: dict[str, int] = {}
     failed: list[str] = []
     for name, broom in BROOMS.items():
@@ -56,6 +63,7 @@ def sweep(context: Context) -> dict[str, int]:
         except Exception as error:  # noqa: BLE001 - the other kinds go on
             failed.append(name)
             log.warning("sweep.failed", kind=name, error=type(error).__name__)
+    keeping.end(context, run_id, done, failed)
     found = {name: count for name, count in done.items() if count}
     if found or failed:
         log.info("sweep.done", **found, failed=failed)
@@ -134,7 +142,7 @@ def _orphans(context: Context) -> int:
         for one in context.objects.list_sealed()
         if not one.key.startswith(f"{recordings.PREFIX}/")
     )
-    return _remove_unknown(context, found, (Document,), context.objects.destroy_sealed)
+    return _remove_unknown(context, found, (Document, ArchiveItem), context.objects.destroy_sealed)
 
 
 def _release_orphans(context: Context) -> int:
@@ -156,7 +164,7 @@ def _young(context: Context) -> datetime:
 def _remove_unknown(
     context: Context,
     found: Iterable[StoredObject],
-    tables: Sequence[type[Document | Release | Viewing]],
+    tables: Sequence[type[ArchiveItem | Document | Release | Viewing]],
     destroy: Callable[[str], int],
 ) -> int:
     limit, gone = _young(context), 0
@@ -217,6 +225,7 @@ def _drafts(context: Context) -> int:
                 ~exists().where(
                     Document.registration_id == Registration.id, Document.destroyed_at.is_(None)
                 ),
+                holds.not_held("registration", Registration.id),
             )
             .limit(BATCH)
             .with_for_update(skip_locked=True)
@@ -297,7 +306,9 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "recording_orphans": recordings.remove_orphans,
     "recording_keys": recordings.destroy_keys,
     "contacts": contacts.expire,
-    "leads": _rows(Lead, lambda: Lead.delete_after <= clock.now()),
+    "leads": _rows(
+        Lead, lambda: (Lead.delete_after <= clock.now()) & holds.not_held("lead", Lead.id)
+    ),
     "sessions": _rows(LoginSession, lambda: LoginSession.last_seen_at < clock.now() - SESSIONS),
     "sign_ins": _rows(SignIn, lambda: SignIn.at < clock.now() - retention.period("security_log")),
     "devices": _rows(TrustedDevice, lambda: TrustedDevice.expires_at < clock.now()),
@@ -315,6 +326,10 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "consents": retention.consents,
     "audit": audit_expiry.expire,
     "keyring_copies": _copies,
+    "legal_orders": keeping.forget_orders,
+    "archive_move": archive.move,
+    "archive": archive.expire,
+    "sweep_runs": keeping.forget_runs,
     "parked_jobs": _parked,
 }
 

@@ -26,6 +26,7 @@ from heyan.documents.models import Document, Tombstone
 from heyan.events.models import VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration, RegistrationStatus
 from uploads_worker.context import Context
+from uploads_worker.keeping import holds_journal
 
 log = structlog.get_logger("worker")
 
@@ -90,6 +91,7 @@ def journal(folder: Path) -> Iterator[tuple[str, str, str]]:
 def replay(context: Context) -> int:
     """Destroy again what the journal knows and the database does not; return how many."""
     _forget_old(context.settings.anchors)
+    holds_journal.replay(context)
     done = 0
     page: list[tuple[str, str, str]] = []
     for one in journal(context.settings.anchors):
@@ -124,28 +126,31 @@ def _replay_page(context: Context, page: list[tuple[str, str, str]]) -> int:
 def _again(context: Context, kind: str, subject: str, reason: str) -> bool:
     """Destroy one thing again; tell whether the database still had it."""
     from uploads_worker import destruction, endings, recordings, retention
+    from uploads_worker.keeping import archive
 
     if kind == "document":
         _withdrawn_again(context, uuid.UUID(subject), reason)
-        return destruction.destroy_document(context, uuid.UUID(subject), because=reason)
+        return destruction.destroy_document(context, uuid.UUID(subject), because=reason, again=True)
     if kind == "recording":
         return recordings.destroy_recording(context, uuid.UUID(subject), because=reason)
     if kind == "recording_key":
         return recordings.destroy_key(context, subject)
+    if kind == "archive":
+        return archive.destroy_again(context, uuid.UUID(subject))
     if kind == "release":
         return destruction.destroy_release(context, uuid.UUID(subject), reason)
     with context.sessions() as session, transaction(session):
         if kind == "account":
             state = select(Account.status).where(Account.id == uuid.UUID(subject))
             if session.scalar(state) not in (None, AccountStatus.CLOSED):
-                retention.erase_account(context, session, uuid.UUID(subject), reason)
+                retention.erase_account(context, session, uuid.UUID(subject), reason, again=True)
                 return True
             return False
         key = session.get(VaultKey, subject) if kind == "vault_key" else None
         event_id = key.event_id if key and key.status is not VaultKeyStatus.DESTROYED else None
     if event_id is None:
         return False
-    endings.end_event(context, event_id)
+    endings.end_event(context, event_id, again=True)
     return True
 
 

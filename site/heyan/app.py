@@ -32,6 +32,7 @@ FEATURES = (
     "agreements",
     "releases",
     "decisions",
+    "rights",
     "staff",
     "audit",
     "retention",

@@ -33,6 +33,14 @@ class Ending(enum.Enum):
 
 
 @dataclass(frozen=True)
+class Floor:
+    """A law's shortest period: days, and the article that says so (S-060)."""
+
+    days: int
+    citation: str
+
+
+@dataclass(frozen=True)
 class Category:
     """One category of personal data.
 
@@ -52,7 +60,15 @@ class Category:
     ending: Ending
     recipients: Any
     source: str
+    # What may not go earlier, whoever asks.
+    floor: Floor | None = None
+    # Part of the copy that a person gets of their own data (PIPL 45).
+    exported: bool = True
 
+
+# Of the law on data in networks (handing on and entrusting), and of the law on cybersecurity.
+_THREE_YEARS = Floor(1095, "网络数据安全管理条例第十二条")
+_HALF_A_YEAR = Floor(180, "网络安全法第二十一条第三项")
 
 _NOBODY = _l("不提供给他人")
 _ORGANIZER = _l("您报名项目的主办单位")
@@ -142,6 +158,7 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "PIPL 51",
+        exported=False,
     ),
     Category(
         "security_log",
@@ -155,6 +172,7 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "CSL 23; CONTROLS L-30",
+        _HALF_A_YEAR,
     ),
     Category(
         "audit",
@@ -168,6 +186,7 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "PIPL 51, 56; 网络数据安全管理条例 12",
+        _THREE_YEARS,
     ),
     Category(
         "student.profile",
@@ -246,6 +265,7 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "民法典 188; 网络数据安全管理条例 12",
+        _THREE_YEARS,
     ),
     Category(
         "agreement.document",
@@ -259,6 +279,7 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "PIPL 20, 21, 23; CONTROLS 5",
+        _THREE_YEARS,
     ),
     Category(
         "consent",
@@ -324,6 +345,35 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.SHRED,
         _NOBODY,
         "PIPL 45; CONTROLS 5",
+    ),
+    Category(
+        "legal.order",
+        Level.L2_CONTACT,
+        _l("有权机关的指令"),
+        _l("指令的文号、依据、范围，以及批准执行的人；范围的文字说明"),
+        _l("依法配合有权机关，并证明保存和提供没有超出指令"),
+        _DUTY,
+        1095,
+        _l("指令到期之日"),
+        Ending.DELETE,
+        _NOBODY,
+        "个人信息保护法 13; S-059, S-065",
+        exported=False,
+    ),
+    Category(
+        "legal.archive",
+        Level.L3_SENSITIVE,
+        _l("注销后依法保存的交易信息"),
+        _l("账号的手机号和称呼、学员姓名、报名编号和时间（封存给不在网站上的密钥，本网站打不开）"),
+        _l("履行法律规定的最短保存期限，不作他用；只依有权机关的指令提供"),
+        _DUTY,
+        1095,
+        _l("账号注销之日"),
+        Ending.SHRED,
+        _NOBODY,
+        "电子商务法 31",
+        Floor(1095, "电子商务法第三十一条"),
+        exported=False,
     ),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import ipaddress
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
@@ -136,6 +137,17 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def networks(text: str) -> tuple[str, ...]:
+    """Read a list of networks in CIDR form, IPv4 or IPv6."""
+    found = names(text)
+    for each in found:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            raise Unreadable("expected networks such as 203.0.113.0/24") from None
+    return found
+
+
 def choice(*allowed: str) -> Callable[[str], str]:
     """Return a reader of one of *allowed*."""
 
@@ -170,6 +182,18 @@ def key32(text: str) -> bytes:
 def key32_text(text: str) -> str:
     """Check that *text* is 32 bytes in base64 and keep it as text."""
     key32(text)
+    return text
+
+
+def age_recipient(text: str) -> str:
+    """Check that *text* is an age recipient, or empty, and keep it as text."""
+    import pyrage
+
+    if text:
+        try:
+            pyrage.x25519.Recipient.from_str(text)
+        except pyrage.RecipientError as error:
+            raise Unreadable("expected an age recipient (age1…)") from error
     return text
 
 

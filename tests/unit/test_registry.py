@@ -54,6 +54,7 @@ DIGESTS = {
     "policy_versions.content_sha256": "public text",
     "consent_records.policy_sha256": "public text",
     "audit_chain.hash": "chain",
+    "archive_items.ciphertext_sha256": "ciphertext",
 }
 
 # Tables without a model: the job queue's own, and the counters that `limits` writes by SQL.

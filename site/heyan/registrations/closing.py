@@ -18,6 +18,7 @@ from heyan.db import transaction
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import load
 from heyan.registrations.submission import withdraw
+from heyan.retention import archiving
 
 
 def close_account(
@@ -37,6 +38,8 @@ def close_account(
                 Registration.status != RegistrationStatus.WITHDRAWN,
             )
         ).all()
+        # What a law keeps of it, sealed to a key that is not on this site (G6).
+        archiving.seal(session, account_id)
         for registration_id in live:
             registration = load(session, account_id, registration_id)
             withdraw(session, actor, registration, evidence, text_shown)

@@ -20,9 +20,9 @@ from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import WindowClosed, in_window, lock
 from heyan.registrations.states import SEATED, move
 from heyan.registrations.steps import Step, progress_of
+from heyan.retention.holds import held
 from heyan.rights import parties
 from heyan.rights.models import PartyNews
-from heyan.retention.holds import held
 
 S = RegistrationStatus
 

@@ -14,36 +14,12 @@ from sqlalchemy.exc import ProgrammingError
 from heyan import clock as clocks
 from heyan import web
 from heyan.accounts.models import Account
-from heyan.classification import CATEGORIES, REGISTRY
+from heyan.classification import REGISTRY
 from tests.conftest import Clock
 from tests.enrolment import World
 from tests.worker import Case, audit_of, submit
 from uploads_worker import destruction, endings, retention, sweep, tombstones
 from uploads_worker.context import Context
-
-# What deletes each category at the end of its period; with none it ends with something else.
-ENDS = {
-    "lead.contact": "leads",
-    "lead.refusal": None,
-    "account.contact": "unused_accounts",
-    "account.credentials": "unused_accounts",
-    "security_log": "sign_ins",
-    "audit": "audit",
-    "student.profile": "unused_accounts",
-    "registration.answers": "answers",
-    "identity.number": "id_numbers",
-    "identity.number_tail": "id_numbers",
-    "identity.document": "documents",
-    "decision": "decisions",
-    "consent": "consents",
-    "consent.guardian": "consents",
-}
-
-
-def test_every_category_has_something_that_ends_it() -> None:
-    """A promise without a deed fails the build."""
-    assert set(ENDS) == {category.key for category in CATEGORIES}
-    assert {name for name in ENDS.values() if name} <= set(sweep.BROOMS)
 
 
 def column(world: World, query: str, **values: Any) -> list[Any]:

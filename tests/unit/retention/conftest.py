@@ -1,0 +1,5 @@
+"""Keeping, over real engines."""
+
+from tests.worker import context, person, world
+
+__all__ = ["context", "person", "world"]
