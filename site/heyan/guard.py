@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from heyan import bodies, cookies, csrf, web
 from heyan.access import Permission, Requirement, requirement_of
-from heyan.accounts import sessions
+from heyan.accounts import networks, sessions
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
 from heyan.db import transaction
@@ -100,6 +100,9 @@ def _check_access() -> WerkzeugResponse | None:
         if request.method in UNSAFE:
             abort(401)
         return redirect(url_for(login_endpoint(), next=request.full_path.rstrip("?")))
+    if not networks.welcome(web.settings(), person.realm, web.client_address()):
+        _denied(needed.permission, "network_not_allowed")
+        abort(403, description=_("请从单位的网络访问：这个账号不能在这里使用。"))
     if not person.complete:
         if needed.mfa_setup:
             return None

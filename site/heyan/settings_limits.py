@@ -113,6 +113,12 @@ class WebLimits:
     staff_password_max_age_days: int = limit(
         0, "days", "a staff password's age; 0 for none", "CONTROLS Q17", low=0
     )
+    factor_reset_hours: int = limit(
+        72, "hours", "a lost second factor stays on after two people confirmed", "Q2", low=24
+    )
+    access_review_days: int = limit(
+        92, "days", "between two looks at who may do what", "rotation", low=7, high=92
+    )
     argon2_memory_kib: int = limit(64 * 1024, "KiB", "argon2id memory", "argon2id", low=12 * 1024)
     argon2_passes: int = limit(3, "", "argon2id passes", "argon2id")
     argon2_at_once: int = limit(4, "", "hashes computed at once", "argon2id")

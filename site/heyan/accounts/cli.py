@@ -10,7 +10,7 @@ from heyan import clock, web
 from heyan.access import Realm, Role
 from heyan.accounts import service, sessions
 from heyan.accounts.errors import LoginTaken, NotThisOne
-from heyan.accounts.factors import drop_factor
+from heyan.accounts.held import drop_factor
 from heyan.accounts.models import Account
 from heyan.audit.service import OPERATOR, record
 from heyan.db import transaction

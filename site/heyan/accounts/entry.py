@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.access import MFA_REALMS, Realm, Role
-from heyan.accounts import devices, passwords, sessions, throttle
+from heyan.accounts import devices, loss, passwords, sessions, throttle
 from heyan.accounts.errors import WrongCredentials, WrongPassword
 from heyan.accounts.held import has_factor
 from heyan.accounts.models import (
@@ -187,6 +187,8 @@ def sign_in(
         account.password_hash = hasher(settings).hash(password)
     with transaction(session):
         throttle.clear(session, key, account=counted)
+        if loss.carry_out(session, account, client.actor):
+            device = None
         holds = has_factor(session, account.id)
         owes = None
         if not holds and (realm in MFA_REALMS or account.second_factor_required):
@@ -232,6 +234,21 @@ def _failed(
             account.id if account else None,
             outcome="denied",
             realm=realm.value,
+        )
+
+
+def note_wrong_network(session: Session, actor: Actor, realm: Realm) -> None:
+    """Write down that somebody tried a door from where it does not open (S-077)."""
+    with transaction(session):
+        record(
+            session,
+            actor,
+            "accounts.sign_in",
+            "account",
+            None,
+            outcome="denied",
+            realm=realm.value,
+            why="network_not_allowed",
         )
 
 

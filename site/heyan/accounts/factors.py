@@ -22,8 +22,8 @@ from heyan.accounts.entry import (
     verify_password,
 )
 from heyan.accounts.errors import FactorNeeded, WrongCode
-from heyan.accounts.held import has_factor, has_passkey
-from heyan.accounts.models import Account, Passkey, RecoveryCode, SignInOutcome, TotpFactor
+from heyan.accounts.held import drop_factor, has_factor, has_passkey
+from heyan.accounts.models import Account, RecoveryCode, SignInOutcome, TotpFactor
 from heyan.accounts.passwords import hasher
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
@@ -312,13 +312,3 @@ def remove_totp(session: Session, *, signed_in: SignedIn, client: Client) -> Non
         else:
             drop_factor(session, account)
         record(session, client.actor, "accounts.totp_remove", "account", account.id)
-
-
-def drop_factor(session: Session, account: Account) -> None:
-    """Delete authenticator, passkeys and recovery codes, forget known browsers, tell the owner."""
-    with transaction(session):
-        session.execute(delete(Passkey).where(Passkey.account_id == account.id))
-        session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account.id))
-        session.execute(delete(TotpFactor).where(TotpFactor.account_id == account.id))
-        devices.forget(session, account.id)
-        notify(session, account.id, "account_factor_removed")

@@ -1,14 +1,17 @@
-"""Which second factors an account holds: asked by entry, factors, passkeys and lists alike."""
+"""Which second factors an account holds, and taking all of them off."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from heyan.accounts.models import Passkey, TotpFactor
+from heyan.accounts import devices
+from heyan.accounts.models import Account, Passkey, RecoveryCode, TotpFactor
+from heyan.db import transaction
+from heyan.notifications.service import notify
 
 
 def has_factor(session: Session, account_id: uuid.UUID) -> bool:
@@ -43,3 +46,13 @@ def passkey_counts(session: Session, account_ids: Iterable[uuid.UUID]) -> dict[u
         .group_by(Passkey.account_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def drop_factor(session: Session, account: Account) -> None:
+    """Delete authenticator, passkeys and recovery codes, forget known browsers, tell the owner."""
+    with transaction(session):
+        session.execute(delete(Passkey).where(Passkey.account_id == account.id))
+        session.execute(delete(RecoveryCode).where(RecoveryCode.account_id == account.id))
+        session.execute(delete(TotpFactor).where(TotpFactor.account_id == account.id))
+        devices.forget(session, account.id)
+        notify(session, account.id, "account_factor_removed")

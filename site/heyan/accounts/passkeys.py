@@ -37,7 +37,7 @@ from heyan.accounts import devices, factors, sessions, throttle
 from heyan.accounts.entry import Client, arrived
 from heyan.accounts.errors import FactorNeeded, NotFound, PasskeyRefused, TooManyPasskeys
 from heyan.accounts.factors import Completed
-from heyan.accounts.held import has_factor, has_totp
+from heyan.accounts.held import drop_factor, has_factor, has_totp
 from heyan.accounts.models import (
     Account,
     Passkey,
@@ -422,6 +422,6 @@ def remove(session: Session, *, signed_in: SignedIn, passkey_id: uuid.UUID, clie
         session.flush()
         record(session, client.actor, "accounts.passkey_remove", "passkey", passkey_id)
         if last:
-            factors.drop_factor(session, account)
+            drop_factor(session, account)
         else:
             notify(session, account.id, "account_passkey_removed")

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import cookies, csrf, limits, web
 from heyan.access import Permission, Realm, public, requires
-from heyan.accounts import own_views, passkey_views, service
+from heyan.accounts import networks, own_views, passkey_views, service
 from heyan.accounts.errors import InvitationInvalid, WrongCode, WrongCredentials, WrongPassword
 from heyan.accounts.forms import (
     ActivateForm,
@@ -129,6 +129,10 @@ def _door(realm: Realm) -> Page:
         f"{settings.login_source_per_minute}/minute",
         f"{settings.login_source_per_hour}/hour",
     )
+    if not networks.welcome(settings, realm, web.client_address()):
+        service.note_wrong_network(web.session(), web.actor(), realm)
+        form.password.errors = [_("请从单位的网络登录：这里不能登录工作账号")]
+        return _login_page(realm, form, 403)
     try:
         entered = service.sign_in(
             web.session(),
