@@ -107,6 +107,7 @@ def _footer_links() -> list[tuple[str, str]]:
         ("policies.cookies", _("Cookie 说明")),
         ("public.contact", _("联系我们")),
         ("leads.new", _("请给我回电")),
+        ("rights.ask", _("投诉与解释")),
     )
     return [(endpoint, words) for endpoint, words in entries if has_page(endpoint)]
 
@@ -165,7 +166,13 @@ def _nav_items() -> list[tuple[str, str, bool]]:
     if surface == "public":
         items = _links((("events.index", _("赛事与考试")), ("public.custody", _("隐私与安全"))))
         if person and person.realm is Realm.PUBLIC and person.complete:
-            items += _links((("registrations.index", _("我的报名")), ("students.index", _("学员"))))
+            items += _links(
+                (
+                    ("registrations.index", _("我的报名")),
+                    ("students.index", _("学员")),
+                    ("rights.index", _("我的信息")),
+                )
+            )
     elif person and person.realm.value == surface:
         entries = _ORGANIZER_NAV if surface == "organizer" else _STAFF_NAV
         items = _links((end, str(words)) for end, words, need in entries if person.may(need))
@@ -180,12 +187,14 @@ def _nav_items() -> list[tuple[str, str, bool]]:
 _ORGANIZER_NAV = (
     ("releases.index", _l("批次"), Permission.ORGANIZER_RELEASES),
     ("releases.keys", _l("密钥"), Permission.ORGANIZER_KEYS),
+    ("organizer_rights.index", _l("撤回与更正"), Permission.ORGANIZER_RELEASES),
     ("organizations.members", _l("成员"), Permission.ORGANIZER_MEMBERS),
 )
 _STAFF_NAV = (
     ("staff.home", _l("待办"), Permission.STAFF_HOME),
     ("staff_leads.index", _l("回电"), Permission.LEADS_WORK),
     ("staff_contacts.index", _l("来往"), Permission.CONTACTS_WORK),
+    ("staff_rights.index", _l("权利请求"), Permission.RIGHTS_WORK),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
     ("staff_agreements.index", _l("协议"), Permission.AGREEMENTS_SEE),

@@ -52,6 +52,17 @@ _WORDS = {
     "account_wrong_codes": _l(
         "有人知道您的密码，但动态验证码输错了几次。不是您本人的话，请马上修改密码。"
     ),
+    "rights_received": _l("您的请求已经收到，正在办理。"),
+    "rights_answered": _l("您的请求已经办结，请看书面答复。"),
+    "rights_refused": _l("您的请求没有获准，请看理由和您可以怎样救济。"),
+    "rights_fee": _l("这项请求是多次重复的请求，可能收取成本费用；收取前会告诉您数额和算法。"),
+    "rights_copy_ready": _l("您要的个人信息副本已经做好，72 小时内可以下载。"),
+    "rights_copy_failed": _l("您要的个人信息副本没有做成，请再要一次。"),
+    "rights_confirmed": _l("主办单位确认已经照您的撤回、删除或更正办理。"),
+    "rights_unlawful": _l("有人以处理违法为由要求删除，请今天查看并判断是否构成事件。"),
+    "rights_refusal": _l("有一项拒绝等着第二人确认。"),
+    "rights_due": _l("有一项权利请求快到期限了。"),
+    "rights_overdue": _l("有一项权利请求超过了期限，请查看。"),
 }
 
 # What an organizer's members read; ``number`` is a batch's or a registration's.
@@ -66,6 +77,7 @@ _ORGANIZER_WORDS = {
     "registration_withdrawn": _l(
         "报名号 %(number)s 撤回了同意。请停止核验，并销毁您手里这个人的全部材料。"
     ),
+    "registration_corrected": _l("报名号 %(number)s 更正了登记的信息，请以网站上的新信息为准。"),
 }
 
 
@@ -87,9 +99,13 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if agreement_id := notice.params.get("agreement_id"):
         address = url_for("staff_agreements.show", agreement_id=agreement_id)
         return address, str(_("看这份协议"))
+    if notice.kind.startswith("rights_"):
+        return _rights_link(notice, realm)
     if notice.kind.startswith("account_") or realm is Realm.STAFF:
         return url_for("accounts.sessions"), str(_("查看账号安全"))
     if realm is Realm.ORGANIZER:
+        if notice.kind in ("registration_withdrawn", "registration_corrected"):
+            return url_for("organizer_rights.index"), str(_("照办后在这里确认"))
         if release_id := notice.params.get("release_id"):
             return url_for("releases.show", release_id=release_id), str(_("看这一批"))
         return url_for("releases.index"), str(_("全部批次"))
@@ -98,3 +114,16 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if registration_id := notice.params.get("registration_id"):
         return url_for("registrations.show", registration_id=registration_id), str(_("看这次报名"))
     return url_for("registrations.index"), str(_("查看我的报名"))
+
+
+def _rights_link(notice: Notice, realm: Realm) -> tuple[str, str]:
+    request_id = notice.params.get("rights_request_id")
+    if realm is Realm.STAFF:
+        if request_id:
+            return url_for("staff_rights.show", request_id=request_id), str(_("看这项请求"))
+        return url_for("staff_rights.index"), str(_("全部权利请求"))
+    if notice.kind.startswith("rights_copy"):
+        return url_for("rights.copy"), str(_("看副本"))
+    if request_id:
+        return url_for("rights.show", request_id=request_id), str(_("看这项请求"))
+    return url_for("rights.index"), str(_("我的信息"))

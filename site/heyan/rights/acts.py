@@ -298,9 +298,7 @@ def _apply(session: Session, actor: Actor, request: RightsRequest) -> None:
             account.name = wanted
         else:
             _change_phone(session, account, wanted)
-        record(
-            session, actor, "accounts.correct", "account", account_id, what=request.subject
-        )
+        record(session, actor, "accounts.correct", "account", account_id, what=request.subject)
         return
     _account, student_id = _both(account_id, request.student_id)
     student = load_student(session, account_id, student_id)

@@ -33,7 +33,9 @@ GONE: tuple[str, ...] = (
 )
 # What stays after closing, and why; until when says the registry.
 STAYS: dict[str, Any] = {
-    "consent": _l("证明处理得到过您的同意（个人信息保护法第六十九条），只留编号，不再与您的姓名电话相连"),
+    "consent": _l(
+        "证明处理得到过您的同意（个人信息保护法第六十九条），只留编号，不再与您的姓名电话相连"
+    ),
     "consent.guardian": _l("证明监护人同意过（个人信息保护法第三十一条、第六十九条）"),
     "decision": _l("处理申诉与争议的诉讼时效为 3 年（民法典第一百八十八条）；只留编号和结果"),
     "audit": _l("网络数据安全管理条例第十二条要求保存操作记录；只留编号，不含姓名电话"),

@@ -116,9 +116,7 @@ class RightsRequest(Base):
     reply_to: Mapped[str | None] = personal(
         "rights.request", EncryptedText("rights_requests.reply_to")
     )
-    wanted: Mapped[str | None] = personal(
-        "rights.request", EncryptedText("rights_requests.wanted")
-    )
+    wanted: Mapped[str | None] = personal("rights.request", EncryptedText("rights_requests.wanted"))
     received_at: Mapped[datetime]
     received_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     acknowledge_by: Mapped[datetime]
@@ -131,9 +129,7 @@ class RightsRequest(Base):
     check: Mapped[RightsCheck | None] = mapped_column(pg_enum(RightsCheck))
     # What showed who asks (for next of kin: death and kinship); emptied when the case closes.
     proof: Mapped[str | None] = personal("rights.proof", EncryptedText("rights_requests.proof"))
-    answer: Mapped[str | None] = personal(
-        "rights.request", EncryptedText("rights_requests.answer")
-    )
+    answer: Mapped[str | None] = personal("rights.request", EncryptedText("rights_requests.answer"))
     answered_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     refusal_ground: Mapped[RefusalGround | None] = mapped_column(pg_enum(RefusalGround))
     refusal_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)

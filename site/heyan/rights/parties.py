@@ -85,9 +85,7 @@ def holders(session: Session, account_id: uuid.UUID) -> list[tuple[Organization,
     for _document_id, organization_id in session.execute(given):
         counts[organization_id] = counts.get(organization_id, 0) + 1
     found = session.scalars(
-        select(Organization)
-        .where(Organization.id.in_(list(counts)))
-        .order_by(Organization.name)
+        select(Organization).where(Organization.id.in_(list(counts))).order_by(Organization.name)
     )
     return [(one, counts[one.id]) for one in found]
 

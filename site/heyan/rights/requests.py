@@ -169,7 +169,7 @@ def _close(session: Session, actor: Actor, request: RightsRequest, answer: str) 
         session, actor, "rights.close", "rights_request", request.id,
         kind=request.kind.value, state=request.state.value, in_time=moment <= request.due_at,
     )  # fmt: skip
-    if request.account_id and request.channel is not RightsChannel.WEB or answer:
+    if (request.account_id and request.channel is not RightsChannel.WEB) or answer:
         _tell(session, request)
     session.flush()
 
@@ -314,9 +314,7 @@ def acknowledge(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
         request.acknowledged_at = clock.now()
         record(session, actor, "rights.acknowledge", "rights_request", request.id)
         if request.account_id:
-            notify(
-                session, request.account_id, "rights_received", rights_request_id=request.id
-            )
+            notify(session, request.account_id, "rights_received", rights_request_id=request.id)
 
 
 def check_identity(
@@ -329,9 +327,7 @@ def check_identity(
         request.checked_by = actor.id
         request.check = how
         request.proof = proof
-        record(
-            session, actor, "rights.check_identity", "rights_request", request.id, how=how.value
-        )
+        record(session, actor, "rights.check_identity", "rights_request", request.id, how=how.value)
 
 
 def answer(session: Session, actor: Actor, request_id: uuid.UUID, words: str) -> None:
@@ -455,9 +451,7 @@ def approve_kin(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
         # The request's row is held: two clicks come one after the other.
         if session.get(RightsApproval, (request_id, actor.id)) is not None:
             raise SamePerson
-        session.add(
-            RightsApproval(request_id=request_id, account_id=actor.id, at=clock.now())
-        )
+        session.add(RightsApproval(request_id=request_id, account_id=actor.id, at=clock.now()))
         record(session, actor, "rights.approve_kin", "rights_request", request.id)
 
 

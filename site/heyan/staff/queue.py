@@ -22,6 +22,7 @@ from heyan.organizations import service as organizations
 from heyan.releases import recipients
 from heyan.releases import service as releases
 from heyan.releases.models import RecipientStatus
+from heyan.rights import requests as rights
 
 # An offered batch that nobody acknowledged for this long is named to both sides (L2b).
 ACKNOWLEDGE_WITHIN = timedelta(days=7)
@@ -166,8 +167,24 @@ def _audit(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _rights(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    live, late, _refusing = rights.waiting(session)
+    yield Waiting(_("没有办结的权利请求"), live, late, url_for("staff_rights.index"))
+
+
+def _refusals(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着第二人确认的拒绝"),
+        rights.waiting(session)[2],
+        0,
+        url_for("staff_rights.index", view="refusing"),
+    )
+
+
 _READERS = (
     (Permission.LEADS_WORK, _leads),
+    (Permission.RIGHTS_WORK, _rights),
+    (Permission.RIGHTS_CONFIRM, _refusals),
     (Permission.CONTACTS_WORK, _contacts),
     (Permission.EVENTS_MANAGE, _events),
     (Permission.ORGANIZATIONS_MANAGE, _batches),

@@ -40,6 +40,8 @@ PERMISSION_NAMES: dict[Permission, Any] = {
     Permission.RECIPIENTS_CONFIRM: _l("核对密钥指纹"),
     Permission.RECIPIENTS_APPROVE: _l("批准密钥"),
     Permission.STAFF_MANAGE: _l("管理人员"),
+    Permission.RIGHTS_WORK: _l("办理权利请求"),
+    Permission.RIGHTS_CONFIRM: _l("确认拒绝、批准近亲属请求"),
     Permission.AUDIT_READ: _l("查阅审计"),
 }
 
