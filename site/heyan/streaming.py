@@ -24,9 +24,11 @@ class StreamedForm:
         boundary = request.mimetype_params.get("boundary", "").encode("ascii", "replace")
         if request.mimetype != "multipart/form-data" or not boundary:
             raise BadRequest
+        # The decoder holds what it has not told yet: a chunk, and the head of the next part.
         self._decoder = MultipartDecoder(
-            boundary, max_form_memory_size=max_field_bytes, max_parts=max_parts
+            boundary, max_form_memory_size=4 * CHUNK, max_parts=max_parts
         )
+        self._field_bytes = max_field_bytes
         self._input: Any = request.stream
         self._left = max_bytes
 
@@ -69,6 +71,9 @@ class StreamedForm:
                     wanted, value = event.name, b""
                 elif isinstance(event, Data) and wanted is not None:
                     value += event.data
+                    self._field_bytes -= len(event.data)
+                    if self._field_bytes < 0:
+                        raise RequestEntityTooLarge
                     if not event.more_data:
                         found[wanted] = value.decode("utf-8", "replace")
         except ValueError as error:

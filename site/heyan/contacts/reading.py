@@ -345,7 +345,9 @@ def history(
         if lead is None:
             raise ContactUnknown
         index, account_id = bytes(lead.phone_index), lead.account_id
-        lead_ids = list(session.scalars(select(Lead.id).where(Lead.phone_index == index)))
+        # With what was merged into it, under whatever number that came.
+        of_it = or_(Lead.phone_index == index, Lead.duplicate_of == lead_id)
+        lead_ids = list(session.scalars(select(Lead.id).where(of_it).limit(PAGE)))
     elif account_id is not None:
         account = session.get(Account, account_id)
         if account is None or account.realm is not Realm.PUBLIC:

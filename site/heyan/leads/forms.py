@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask_babel import gettext as _
@@ -14,7 +15,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import AnyOf, DataRequired, Length, Optional
+from wtforms.validators import AnyOf, DataRequired, Length, Optional, Regexp
 
 from heyan.forms import Form, PhoneField, strip
 from heyan.leads.models import LeadOutcome
@@ -32,7 +33,11 @@ OUTCOMES: dict[LeadOutcome, Any] = {
     LeadOutcome.NOT_REACHED: _l("没有接通，改日再拨"),
     LeadOutcome.DO_NOT_CONTACT: _l("要求勿再联系"),
     LeadOutcome.INVALID: _l("号码无效"),
+    LeadOutcome.DUPLICATE: _l("与另一条登记合并"),
+    LeadOutcome.ACCOUNT_OPENED: _l("已为对方开立账号"),
 }
+# These follow from an act of their own, never from the form.
+_BY_ACT = {LeadOutcome.DUPLICATE, LeadOutcome.ACCOUNT_OPENED}
 REASONS: dict[str, Any] = {
     "call": _l("按登记回电"),
     "correct": _l("核对或更正登记"),
@@ -84,6 +89,27 @@ class RevealForm(Form):
     )
 
 
+class MergeForm(Form):
+    """The other lead of the same person: its address as the browser shows it, or its id."""
+
+    into = StringField(
+        _l("另一条登记的网址"),
+        filters=[strip],
+        validators=[
+            DataRequired(_l("请粘贴另一条登记的网址")),
+            Regexp(
+                r".*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/?$",
+                message=_l("请打开另一条登记，把浏览器里的网址完整粘贴过来"),
+            ),
+        ],
+    )
+
+    @property
+    def lead_id(self) -> uuid.UUID:
+        """The id at the end of what was pasted."""
+        return uuid.UUID((self.into.data or "").rstrip("/")[-36:])
+
+
 class AssignForm(Form):
     """Who is to call; ``expected`` is who was to, when the page was made."""
 
@@ -96,9 +122,11 @@ class OutcomeForm(Form):
 
     outcome = RadioField(
         _l("结果"),
-        choices=[(outcome.value, words) for outcome, words in OUTCOMES.items()],
+        choices=[(one.value, words) for one, words in OUTCOMES.items() if one not in _BY_ACT],
         validate_choice=False,
-        validators=[AnyOf([each.value for each in OUTCOMES], _l("请选择回电结果"))],
+        validators=[
+            AnyOf([one.value for one in OUTCOMES if one not in _BY_ACT], _l("请选择回电结果"))
+        ],
     )
     note = TextAreaField(
         _l("备注"),

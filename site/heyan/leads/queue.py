@@ -71,6 +71,8 @@ class LeadLine:
     has_note: bool
     created_at: datetime
     updated_at: datetime
+    account_id: uuid.UUID | None
+    duplicate_of: uuid.UUID | None
 
 
 @dataclass(frozen=True)
@@ -167,9 +169,16 @@ def _lines(session: Session, rows: list[Lead], moment: datetime) -> list[LeadLin
             has_note=bool(row.note),
             created_at=row.created_at,
             updated_at=row.updated_at,
+            account_id=row.account_id,
+            duplicate_of=row.duplicate_of,
         )
         for row in rows
     ]
+
+
+def lines_of(session: Session, rows: list[Lead]) -> list[LeadLine]:
+    """Return *rows* as lists show them."""
+    return _lines(session, rows, clock.now())
 
 
 def line(session: Session, lead_id: uuid.UUID) -> LeadLine:

@@ -43,9 +43,7 @@ def keep_for() -> timedelta:
 def keep_out(session: Session, index: bytes) -> None:
     """Keep a number, named by its blind index, out of every list of calls (S-019)."""
     session.execute(
-        insert(DoNotContact)
-        .values(phone_index=index, at=clock.now())
-        .on_conflict_do_nothing()
+        insert(DoNotContact).values(phone_index=index, at=clock.now()).on_conflict_do_nothing()
     )
 
 

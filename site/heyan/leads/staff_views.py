@@ -12,8 +12,15 @@ from werkzeug.wrappers import Response
 
 from heyan import clock, web
 from heyan.access import Permission, requires
-from heyan.leads import queue
-from heyan.leads.forms import CALL_TIMES, OUTCOMES, AssignForm, OutcomeForm, RevealForm
+from heyan.leads import doubles, queue
+from heyan.leads.forms import (
+    CALL_TIMES,
+    OUTCOMES,
+    AssignForm,
+    MergeForm,
+    OutcomeForm,
+    RevealForm,
+)
 from heyan.leads.hours import may_call
 from heyan.leads.models import LeadOutcome, LeadStatus
 from heyan.leads.queue import LeadUnknown, NotNow, Revealed, Taken, View
@@ -118,6 +125,25 @@ def outcome(lead_id: uuid.UUID) -> Page:
     return redirect(url_for("staff_leads.index"), 303)
 
 
+@staff_pages.post("/staff/leads/<uuid:lead_id>/merge")
+@requires(Permission.LEADS_WORK)
+def merge(lead_id: uuid.UUID) -> Page:
+    """Close the lead as the double of another one of the same person."""
+    form = MergeForm()
+    if not form.validate():
+        return _page(lead_id, merge_form=form, status=422)
+    try:
+        doubles.merge(web.session(), web.actor(), lead_id, form.lead_id)
+    except (LeadUnknown, doubles.SameLead):
+        form.into.errors = [_("没有这样一条可以合并的登记，请核对网址。")]
+        return _page(lead_id, merge_form=form, status=422)
+    except Taken:
+        words = _("这条登记刚刚已经由别的同事办结，下面是现在的状态。")
+        return _page(lead_id, problem=words, status=409)
+    web.flash("success", _("已合并，下面是继续跟进的那条登记。"))
+    return redirect(url_for("staff_leads.show", lead_id=form.lead_id), 303)
+
+
 def _words() -> dict[str, Any]:
     settings = web.settings()
     return {
@@ -136,6 +162,7 @@ def _page(
     seen: Revealed | None = None,
     reveal_form: RevealForm | None = None,
     outcome_form: OutcomeForm | None = None,
+    merge_form: MergeForm | None = None,
     problem: str = "",
     status: int = 200,
 ) -> Page:
@@ -159,6 +186,8 @@ def _page(
         callers=callers,
         reveal_form=reveal_form or RevealForm(formdata=None),
         outcome_form=outcome_form or OutcomeForm(formdata=None),
+        merge_form=merge_form or MergeForm(formdata=None),
+        others=doubles.others(session, lead_id),
         assign_form=assign_form,
         **_words(),
     )
