@@ -32,6 +32,16 @@ class Role(enum.Enum):
     AUDITOR = "auditor"
 
 
+class Scenario(enum.Enum):
+    """What contact data is looked at for; a standing grant is for one role in one of these."""
+
+    LEADS = "leads"
+    CONTACTS = "contacts"
+    ACCOUNTS = "accounts"
+    REGISTRATIONS = "registrations"
+    RIGHTS = "rights"
+
+
 class Permission(enum.Enum):
     """A thing that a route lets someone do."""
 
@@ -56,11 +66,22 @@ class Permission(enum.Enum):
     VIEWINGS_OWN = "viewings_own"
     VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
+    FACTORS_RESET = "factors_reset"
+    ACCESS_REVIEW = "access_review"
     RIGHTS_WORK = "rights_work"
     RIGHTS_CONFIRM = "rights_confirm"
+    ACCOUNTS_ASSIST = "accounts_assist"
     AGREEMENTS_SEE = "agreements_see"
     AGREEMENTS_MANAGE = "agreements_manage"
     AGREEMENTS_APPROVE = "agreements_approve"
+    KEEPING_SEE = "keeping_see"
+    KEEPING_ORDER = "keeping_order"
+    APPROVALS_SEE = "approvals_see"
+    APPROVALS_ASK = "approvals_ask"
+    APPROVALS_DECIDE = "approvals_decide"
+    GRANTS_PROPOSE = "grants_propose"
+    GRANTS_APPROVE = "grants_approve"
+    REGISTRATIONS_SEE = "registrations_see"
 
 
 P = Permission
@@ -82,13 +103,16 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.SERVICE: frozenset(
         {P.OWN_ACCOUNT, P.STAFF_HOME, P.VIEWINGS_OWN, P.LEADS_WORK, P.CONTACTS_WORK}
-        | {P.RIGHTS_WORK}
+        | {P.ACCOUNTS_ASSIST, P.RIGHTS_WORK, P.APPROVALS_SEE, P.APPROVALS_ASK, P.REGISTRATIONS_SEE}
     ),
     Role.OPERATIONS: frozenset(
         {
             P.OWN_ACCOUNT,
             P.STAFF_HOME,
             P.VIEWINGS_OWN,
+            P.APPROVALS_SEE,
+            P.APPROVALS_ASK,
+            P.REGISTRATIONS_SEE,
             P.EVENTS_MANAGE,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_MANAGE,
@@ -96,11 +120,19 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.RECIPIENTS_CONFIRM,
             P.AGREEMENTS_SEE,
             P.AGREEMENTS_MANAGE,
+            P.ACCOUNTS_ASSIST,
         }
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.KEEPING_SEE,
+            P.KEEPING_ORDER,
+            P.APPROVALS_SEE,
+            P.APPROVALS_ASK,
+            P.APPROVALS_DECIDE,
+            P.GRANTS_APPROVE,
+            P.REGISTRATIONS_SEE,
             P.RIGHTS_WORK,
             P.RIGHTS_CONFIRM,
             P.AGREEMENTS_SEE,
@@ -113,11 +145,19 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.RECIPIENTS_SEE,
             P.RECIPIENTS_APPROVE,
             P.AUDIT_READ,
+            P.FACTORS_RESET,
         }
     ),
     Role.ADMINISTRATOR: frozenset(
         {
             P.OWN_ACCOUNT,
+            P.KEEPING_SEE,
+            P.KEEPING_ORDER,
+            P.APPROVALS_SEE,
+            P.APPROVALS_ASK,
+            P.APPROVALS_DECIDE,
+            P.GRANTS_PROPOSE,
+            P.REGISTRATIONS_SEE,
             P.RIGHTS_WORK,
             P.RIGHTS_CONFIRM,
             P.AGREEMENTS_SEE,
@@ -131,9 +171,32 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.RECIPIENTS_SEE,
             P.RECIPIENTS_APPROVE,
             P.AUDIT_READ,
+            P.FACTORS_RESET,
+            P.ACCESS_REVIEW,
         }
     ),
-    Role.AUDITOR: frozenset({P.OWN_ACCOUNT, P.STAFF_HOME, P.AUDIT_READ, P.AGREEMENTS_SEE}),
+    Role.AUDITOR: frozenset(
+        {
+            P.OWN_ACCOUNT,
+            P.KEEPING_SEE,
+            P.STAFF_HOME,
+            P.AUDIT_READ,
+            P.ACCESS_REVIEW,
+            P.AGREEMENTS_SEE,
+            P.APPROVALS_SEE,
+        }
+    ),
+}
+
+# In which scenario a role may see personal data at all, given a live grant or approval (I2, S-086).
+SCENARIOS: dict[Scenario, frozenset[Role]] = {
+    Scenario.LEADS: frozenset({Role.SERVICE}),
+    Scenario.CONTACTS: frozenset({Role.SERVICE}),
+    Scenario.ACCOUNTS: frozenset({Role.SERVICE, Role.ADMINISTRATOR}),
+    Scenario.REGISTRATIONS: frozenset(
+        {Role.SERVICE, Role.OPERATIONS, Role.PRIVACY_OFFICER, Role.ADMINISTRATOR}
+    ),
+    Scenario.RIGHTS: frozenset({Role.SERVICE, Role.PRIVACY_OFFICER, Role.ADMINISTRATOR}),
 }
 
 REALM_OF: dict[Role, Realm] = {

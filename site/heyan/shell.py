@@ -195,12 +195,15 @@ _STAFF_NAV = (
     ("staff_leads.index", _l("回电"), Permission.LEADS_WORK),
     ("staff_contacts.index", _l("来往"), Permission.CONTACTS_WORK),
     ("staff_rights.index", _l("权利请求"), Permission.RIGHTS_WORK),
+    ("staff_assistance.index", _l("账号"), Permission.ACCOUNTS_ASSIST),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
     ("staff_agreements.index", _l("协议"), Permission.AGREEMENTS_SEE),
     ("staff_recipients.index", _l("密钥审批"), Permission.RECIPIENTS_SEE),
     ("staff.people", _l("人员"), Permission.STAFF_MANAGE),
     ("audit.index", _l("审计"), Permission.AUDIT_READ),
+    ("staff_accounts.review", _l("权限复核"), Permission.ACCESS_REVIEW),
+    ("retention.index", _l("保存与销毁"), Permission.KEEPING_SEE),
 )
 
 

@@ -179,6 +179,19 @@ class PasskeyAnswerForm(Form):
     remember = BooleanField()
 
 
+class LostFactorForm(Form):
+    """How a colleague made sure who asks; possession only, no questions (C-34)."""
+
+    proof = RadioField(
+        _l("怎样确认是本人"),
+        choices=[
+            ("met", _l("当面见到本人，核对了工作证件")),
+            ("called_back", _l("拨打登记在册的电话，本人接听")),
+        ],
+        validators=[InputRequired(_l("请选择怎样确认是本人"))],
+    )
+
+
 class StepUpPasswordForm(Form):
     """The password again, where there is no authenticator."""
 

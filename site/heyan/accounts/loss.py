@@ -183,6 +183,13 @@ def carry_out(session: Session, account: Account, actor: Actor) -> bool:
     return True
 
 
+def of_realm(session: Session, realm: Realm, account_id: uuid.UUID) -> Account | None:
+    """Return an account of *realm*, whoever's it is; for the company's own pages."""
+    return session.scalars(
+        select(Account).where(Account.id == account_id, Account.realm == realm)
+    ).first()
+
+
 def open_for(session: Session, account_id: uuid.UUID) -> FactorReset | None:
     """Return the open request for an account, if any."""
     return session.scalars(

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, requires
-from heyan.accounts import agents, service, sessions, totp
-from heyan.accounts.errors import FactorNeeded, WrongCode, WrongPassword
+from heyan.accounts import agents, loss, service, sessions, totp
+from heyan.accounts.errors import FactorNeeded, ResetRefused, WrongCode, WrongPassword
 from heyan.accounts.forms import (
     ChangePasswordForm,
     ConfirmForm,
@@ -42,6 +42,7 @@ def sessions_page() -> Page:
         passkeys=service.passkey_counts(session, [here.account_id]).get(here.account_id, 0),
         may_remove=service.has_passkey(session, here.account_id)
         or (here.realm is Realm.PUBLIC and not account.second_factor_required),
+        lost=loss.open_for(session, here.account_id),
         notices=service.security_notices(session, here.account_id),
         browser=agents.describe,
     )
@@ -63,6 +64,18 @@ def end_other_sessions() -> Response:
     """End all of one's sessions but this."""
     count = service.end_other_sessions(web.session(), person(), client())
     web.flash("success", _("已退出其他 %(count)s 个会话", count=count))
+    return redirect(url_for("accounts.sessions"), 303)
+
+
+@common_pages.post("/account/lost-factor/stop")
+@requires(Permission.OWN_ACCOUNT)
+def stop_lost_factor() -> Response:
+    """Stop what somebody asked for in one's own name (C-34)."""
+    try:
+        loss.stop_own(web.session(), web.actor(), person().account_id)
+    except ResetRefused:
+        abort(404)
+    web.flash("success", _("已阻止，您的第二样证明没有变化。请现在修改密码"))
     return redirect(url_for("accounts.sessions"), 303)
 
 

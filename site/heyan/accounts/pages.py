@@ -18,6 +18,7 @@ from heyan.accounts.service import Client
 from heyan.accounts.sessions import SignedIn
 
 public_pages = Blueprint("accounts_public", __name__)
+staff_pages = Blueprint("staff_accounts", __name__, url_prefix="/staff")
 common_pages = Blueprint("accounts", __name__, cli_group=None)
 common_pages.cli.add_command(accounts_cli)
 

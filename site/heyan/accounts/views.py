@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import cookies, csrf, limits, web
 from heyan.access import Permission, Realm, public, requires
-from heyan.accounts import networks, own_views, passkey_views, service
+from heyan.accounts import networks, own_views, passkey_views, service, staff_views
 from heyan.accounts.errors import InvitationInvalid, WrongCode, WrongCredentials, WrongPassword
 from heyan.accounts.forms import (
     ActivateForm,
@@ -32,6 +32,7 @@ from heyan.accounts.pages import (
     need_surface,
     person,
     public_pages,
+    staff_pages,
     wanted,
 )
 from heyan.accounts.passwords import Overloaded, PasswordRefused
@@ -39,7 +40,14 @@ from heyan.accounts.throttle import PasswordOff, Throttled
 from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.policies.service import NoPolicyInForce
 
-__all__ = ["common_pages", "own_views", "passkey_views", "public_pages"]
+__all__ = [
+    "common_pages",
+    "own_views",
+    "passkey_views",
+    "public_pages",
+    "staff_pages",
+    "staff_views",
+]
 
 
 # --- opening an account ----------------------------------------------------------------------

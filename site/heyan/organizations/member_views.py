@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, Role, requires
-from heyan.accounts import people
-from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, RolesRefused
-from heyan.accounts.forms import InviteMemberForm
+from heyan.accounts import loss, people
+from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, ResetRefused, RolesRefused
+from heyan.accounts.forms import InviteMemberForm, LostFactorForm
+from heyan.accounts.models import IdentityProof
 from heyan.accounts.pages import ROLE_NAMES, invitation_life
 from heyan.accounts.people import InvitationCode, Person
 
@@ -86,6 +87,9 @@ def member(account_id: uuid.UUID) -> str:
         person=_person(account_id),
         roles=ROLE_NAMES,
         myself=account_id == web.account_id(),
+        lost=LostFactorForm(),
+        lost_open=loss.open_for(web.session(), account_id),
+        hours=web.settings().factor_reset_hours,
     )
 
 
@@ -146,3 +150,30 @@ def enable(account_id: uuid.UUID) -> Response:
 def end_sessions(account_id: uuid.UUID) -> Response:
     """End all sessions of a member."""
     return _do(people.end_sessions, account_id, _("这位成员登录着的设备已全部退出。"))
+
+
+@organizer_pages.post("/organizer/members/<uuid:account_id>/lost-factor")
+@requires(MEMBERS, step_up=True)
+def lost_factor(account_id: uuid.UUID) -> Response:
+    """Ask that a member's lost second factor be taken off; the company confirms (C-34)."""
+    _person(account_id)
+    form = LostFactorForm()
+    if not form.validate():
+        web.flash("error", _("请选择怎样确认是本人。"))
+        return redirect(url_for("organizations.member", account_id=account_id), 303)
+    try:
+        loss.ask(
+            web.session(),
+            web.actor(),
+            realm=Realm.ORGANIZER,
+            account_id=account_id,
+            organization_id=_organization_id(),
+            proof=IdentityProof(form.proof.data),
+        )
+    except NotFound:
+        abort(404)
+    except ResetRefused:
+        web.flash("error", _("不能提出：这是您自己的账号，或没有设置第二样证明，或已经提出过。"))
+    else:
+        web.flash("success", _("已提出。我们核实并等待期过后，这位成员下次登录时重新设置。"))
+    return redirect(url_for("organizations.members"), 303)

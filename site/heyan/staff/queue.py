@@ -10,10 +10,12 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from heyan import clock
+from heyan import clock, web
 from heyan.access import Permission
+from heyan.accounts import loss, reviews
 from heyan.accounts.sessions import SignedIn
 from heyan.agreements import service as agreements
+from heyan.assistance import service as assistance
 from heyan.audit import service as audit
 from heyan.contacts import service as contacts
 from heyan.events import editing
@@ -22,10 +24,14 @@ from heyan.organizations import service as organizations
 from heyan.releases import recipients
 from heyan.releases import service as releases
 from heyan.releases.models import RecipientStatus
+from heyan.retention import figures as keeping
+from heyan.retention import holds
 from heyan.rights import requests as rights
 
 # An offered batch that nobody acknowledged for this long is named to both sides (L2b).
 ACKNOWLEDGE_WITHIN = timedelta(days=7)
+# A review of access is named this long before it is due.
+REVIEW_NAMED = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,15 @@ def _organizers(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _changes(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着另一位同事确认的换号和解除验证"),
+        assistance.changes_waiting(session),
+        0,
+        url_for("staff_assistance.index"),
+    )
+
+
 def _agreements(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     unbound = len(agreements.unbound_organizers(session))
     yield Waiting(
@@ -181,6 +196,31 @@ def _refusals(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _keeping(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    found = keeping.figures(session)
+    left = found.total or int(found.late or bool(found.failed))
+    yield Waiting(_("过了最后一天还没有销毁的"), left, left, url_for("retention.index"))
+    waiting = holds.waiting_count(session, person.account_id)
+    yield Waiting(_("等另一人批准的保全"), waiting, 0, url_for("retention.hold_list"))
+
+
+def _lost_factors(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着第二人核实的丢失证明"),
+        loss.waiting(session),
+        0,
+        url_for("staff_accounts.lost_factors"),
+    )
+
+
+def _access_review(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    due = reviews.due_at(session, web.settings())
+    now = clock.now()
+    if due is None or due - REVIEW_NAMED <= now:
+        late = int(due is None or due <= now)
+        yield Waiting(_("到期的权限复核"), 1, late, url_for("staff_accounts.review"))
+
+
 _READERS = (
     (Permission.LEADS_WORK, _leads),
     (Permission.RIGHTS_WORK, _rights),
@@ -192,7 +232,11 @@ _READERS = (
     (Permission.RECIPIENTS_CONFIRM, _confirm),
     (Permission.RECIPIENTS_APPROVE, _approve),
     (Permission.ORGANIZATIONS_APPROVE, _organizers),
+    (Permission.ACCOUNTS_ASSIST, _changes),
     (Permission.AGREEMENTS_APPROVE, _activate),
     (Permission.AGREEMENTS_MANAGE, _agreements),
     (Permission.AUDIT_READ, _audit),
+    (Permission.FACTORS_RESET, _lost_factors),
+    (Permission.ACCESS_REVIEW, _access_review),
+    (Permission.KEEPING_SEE, _keeping),
 )

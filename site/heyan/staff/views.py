@@ -43,6 +43,8 @@ PERMISSION_NAMES: dict[Permission, Any] = {
     Permission.RIGHTS_WORK: _l("办理权利请求"),
     Permission.RIGHTS_CONFIRM: _l("确认拒绝、批准近亲属请求"),
     Permission.AUDIT_READ: _l("查阅审计"),
+    Permission.FACTORS_RESET: _l("核实丢失的第二样证明"),
+    Permission.ACCESS_REVIEW: _l("定期复核权限"),
 }
 
 
