@@ -29,6 +29,7 @@ MODELS = (
     "notifications",
     "agreements",
     "assistance",
+    "approvals",
     "rights",
 )
 for feature in MODELS:

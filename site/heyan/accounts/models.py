@@ -44,6 +44,8 @@ class Account(Base):
     login: Mapped[str] = personal("account.contact", EncryptedText("accounts.login"))
     login_index: Mapped[bytes] = personal("account.contact", LargeBinary)
     name: Mapped[str | None] = personal("account.contact", EncryptedText("accounts.name"))
+    # A colleague's staff number, as a blind index: two accounts with one are one human's (C-50).
+    person_index: Mapped[bytes | None] = personal("account.contact", LargeBinary, index=True)
     password_hash: Mapped[str | None] = personal("account.credentials", Text)
     # A short password (public realm, 8 to 14 characters) stands only beside a second factor.
     second_factor_required: Mapped[bool]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -35,12 +35,15 @@ from heyan.accounts.models import (
     LoginSession,
     TotpFactor,
 )
+from heyan.accounts.twofold import person_index
 from heyan.audit.service import Actor, record
-from heyan.db import transaction
+from heyan.db import blind_index, transaction
 from heyan.notifications.service import notify
 from heyan.settings import Settings
 
 CODE_LENGTH = 16
+# Handed to students and parents on paper (CONTROLS 5).
+HANDED_OUT = 12
 STAFF_LIFETIME = timedelta(hours=48)
 OTHER_LIFETIME = timedelta(days=14)
 # The role without whose last holder nobody could let anyone in again.
@@ -84,11 +87,13 @@ def invite(
     roles: Iterable[Role],
     organization_id: uuid.UUID | None = None,
     lifetime: timedelta | None = None,
+    staff_number: str = "",
 ) -> InvitationCode:
     """Make an account that cannot sign in yet and return its one-time code.
 
     *login* is a name (staff, organizer) or an E.164 phone (public). Raises `LoginTaken` and
     `RolesRefused`; an organizer's account needs its *organization_id*.
+    *staff_number* is one human's, so that two accounts of theirs never count as two people.
     """
     given = frozenset(roles)
     if not given or any(REALM_OF[role] is not realm for role in given) or not compatible(given):
@@ -105,6 +110,7 @@ def invite(
             login=login,
             login_index=login_index(realm, login),
             name=name,
+            person_index=person_index(staff_number) if staff_number else None,
             password_hash=None,
             second_factor_required=realm is not Realm.PUBLIC,
             status=AccountStatus.ACTIVE,
@@ -134,7 +140,8 @@ def invite(
 def _issue(
     session: Session, actor: Actor, account: Account, lifetime: timedelta | None
 ) -> InvitationCode:
-    moment, code = clock.now(), totp.new_code(CODE_LENGTH)
+    public = account.realm is Realm.PUBLIC
+    moment, code = clock.now(), totp.new_code(HANDED_OUT if public else CODE_LENGTH)
     usual = STAFF_LIFETIME if account.realm is Realm.STAFF else OTHER_LIFETIME
     expires = moment + (lifetime or usual)
     _withdraw(session, account.id)
@@ -160,17 +167,43 @@ def _withdraw(session: Session, account_id: uuid.UUID) -> None:
 
 
 def _code_hash(code: str) -> bytes:
+    plain = totp.plain_code(code)
+    if len(plain) == HANDED_OUT:
+        # 60 random bits might be searched by whoever reads the table: so under a key.
+        return blind_index(plain, "accounts.invitation")
     # 80 random bits: a plain digest cannot be searched.
-    return hashlib.sha256(b"heyan invitation" + totp.plain_code(code).encode()).digest()
+    return hashlib.sha256(b"heyan invitation" + plain.encode()).digest()
+
+
+def invited(session: Session, code: str) -> Account | None:
+    """Return the public account that a handed-out code is good for; nothing is used up."""
+    return session.scalars(
+        select(Account)
+        .join(Invitation, Invitation.account_id == Account.id)
+        .where(
+            Invitation.code_hash == _code_hash(code),
+            Invitation.used_at.is_(None),
+            Invitation.expires_at > clock.now(),
+            Account.status == AccountStatus.ACTIVE,
+            Account.realm == Realm.PUBLIC,
+        )
+    ).first()
 
 
 def activate(
-    session: Session, settings: Settings, actor: Actor, *, code: str, password: str
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    code: str,
+    password: str,
+    public: bool = False,
 ) -> Account:
     """Use an invitation's code to set the account's password, and return the account.
 
-    A second factor that is there stays; sessions that are there end (C-35). Raises
-    `InvitationInvalid` and `PasswordRefused`; a refused password leaves the code good.
+    A student's or parent's first code is taken only where consent is asked (*public*). A second
+    factor that is there stays; sessions that are there end (C-35). Raises `InvitationInvalid` and
+    `PasswordRefused`; a refused password leaves the code good.
     """
     with transaction(session):
         found = session.execute(
@@ -181,6 +214,9 @@ def activate(
                 Invitation.used_at.is_(None),
                 Invitation.expires_at > clock.now(),
                 Account.status == AccountStatus.ACTIVE,
+                true()
+                if public
+                else or_(Account.realm != Realm.PUBLIC, Account.password_hash.is_not(None)),
             )
             .with_for_update(of=Invitation)
         ).first()

@@ -1,0 +1,35 @@
+"""Builders of grants and requests, through the verbs."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy.orm import Session
+
+from heyan.access import Realm, Role, Scenario
+from heyan.accounts import people
+from heyan.accounts.models import Account
+from heyan.approvals import grants
+from heyan.approvals.models import StandingGrant
+from heyan.audit.service import OPERATOR, Actor
+
+
+def somebody(session: Session, role: Role) -> Actor:
+    """A colleague in a test's world, made once a session."""
+    known: dict[Role, uuid.UUID] = session.info.setdefault("approval_people", {})
+    if role not in known or session.get(Account, known[role]) is None:
+        issued = people.invite(
+            session, OPERATOR, realm=Realm.STAFF, login=f"a{uuid.uuid4().hex[:12]}",
+            name=f"审批{uuid.uuid4().hex[:6]}", roles=[role],
+        )  # fmt: skip
+        known[role] = issued.account_id
+    return Actor("staff", known[role])
+
+
+def grant(session: Session, role: Role, scenario: Scenario, *, days: int = 90) -> StandingGrant:
+    """Let *role* see contact data in *scenario* for *days*."""
+    row = grants.propose(
+        session, somebody(session, Role.ADMINISTRATOR),
+        role=role, scenario=scenario, purpose="日常工作", days=days,
+    )  # fmt: skip
+    return grants.decide(session, somebody(session, Role.PRIVACY_OFFICER), row.id, approve=True)
