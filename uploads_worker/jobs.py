@@ -127,11 +127,26 @@ def destroy_recording(context: Context, recording_id: str) -> None:
     recordings.destroy_recording(context, uuid.UUID(recording_id))
 
 
+def build_access_copy(context: Context, copy_id: str) -> None:
+    """Make the copy of everything held that somebody asked for."""
+    from uploads_worker import access_copy
+
+    access_copy.build(context, uuid.UUID(copy_id))
+
+
+def tend_rights(context: Context) -> None:
+    """Remind of requests, escalate what is late, prove deletions."""
+    from uploads_worker import rights_watch
+
+    rights_watch.tend(context)
+
+
 BODIES: dict[Job, Callable[..., object]] = {
     Job.PROVISION_VAULT_KEY: provision_vault_key,
     Job.BUILD_RELEASE: build_release,
     Job.SIGN_RECEIPTS: receipts.sign_lately,
     Job.DESTROY_DOCUMENT: destroy_document,
+    Job.BUILD_ACCESS_COPY: build_access_copy,
     Job.DESTROY_RECORDING: destroy_recording,
     Job.PROVISION_RECORDING_KEY: recordings.provision,
     Job.BUILD_VIEWING: build_viewing,
@@ -158,6 +173,7 @@ PERIODIC = (
     Periodic("recording_keys", recordings.provision, "12 * * * *"),
     Periodic("tend_agreements", agreements.tend_agreements, "41 * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
+    Periodic("tend_rights", tend_rights, "37 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),
     Periodic("seal_audit", audit_chain.link_and_seal, "* * * * * */30"),

@@ -26,6 +26,7 @@ from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
+from heyan.rights.models import AccessCopy
 from heyan.retention import holds
 from heyan.retention.models import ArchiveItem
 from heyan.viewings.models import Viewing
@@ -151,7 +152,7 @@ def _release_orphans(context: Context) -> int:
     return gone + _remove_unknown(
         context,
         context.objects.list_releases(),
-        (Release, Viewing),
+        (Release, Viewing, AccessCopy),
         context.objects.destroy_release,
     )
 
@@ -164,7 +165,7 @@ def _young(context: Context) -> datetime:
 def _remove_unknown(
     context: Context,
     found: Iterable[StoredObject],
-    tables: Sequence[type[ArchiveItem | Document | Release | Viewing]],
+    tables: Sequence[type[AccessCopy | ArchiveItem | Document | Release | Viewing]],
     destroy: Callable[[str], int],
 ) -> int:
     limit, gone = _young(context), 0
@@ -293,6 +294,18 @@ def _parked(context: Context) -> int:
         )
 
 
+def _access_copies(context: Context) -> int:
+    from uploads_worker import access_copy
+
+    return access_copy.expire(context)
+
+
+def _rights(context: Context) -> int:
+    from uploads_worker import rights_watch
+
+    return rights_watch.expire(context)
+
+
 BROOMS: dict[str, Callable[[Context], int]] = {
     "events": _events,
     "documents": _documents,
@@ -314,6 +327,8 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "devices": _rows(TrustedDevice, lambda: TrustedDevice.expires_at < clock.now()),
     "invitations": _rows(Invitation, lambda: Invitation.expires_at < clock.now() - SESSIONS),
     "upload_counts": _rows(UploadCount, lambda: UploadCount.hour < clock.now() - COUNTS),
+    "access_copies": _access_copies,
+    "rights_requests": _rights,
     "notices": _rows(Notice, lambda: Notice.at < clock.now() - NOTICES),
     "rate_limits": _limits,
     "answers": retention.answers,

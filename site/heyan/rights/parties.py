@@ -133,6 +133,9 @@ def confirm(
             return
         found.confirmed_at = clock.now()
         found.confirmed_by = actor.id
+        state = session.scalar(select(Account.status).where(Account.id == found.account_id))
+        if state is AccountStatus.ACTIVE:
+            notify(session, found.account_id, "rights_confirmed")
         record(
             session, actor, "rights.party_confirm", "rights_party", found.id,
             news=found.news.value, registration_id=found.registration_id,
