@@ -45,7 +45,7 @@ from heyan.decisions.models import Decision, DecisionDraft
 from heyan.documents.models import CustodyEvent, CustodyReceipt, Document, Tombstone
 from heyan.events.models import Event, EventStatus
 from heyan.leads.models import Lead
-from heyan.notifications.models import Notice
+from heyan.notifications.models import Message, Notice, Proof, Reach
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.retention import holds
@@ -215,8 +215,17 @@ def erase_account(
         SignIn,
         Invitation,
         Notice,
+        Reach,
+        Proof,
     ):
         session.execute(delete(table).where(table.account_id == account_id))
+    # The state of what was sent stays for its 12 months; to whom does not.
+    session.execute(
+        update(Message)
+        .where(Message.account_id == account_id)
+        .values(account_id=None, address=None, address_index=None, params=None)
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         update(Account)
         .where(Account.id == account_id)
