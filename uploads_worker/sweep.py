@@ -26,9 +26,9 @@ from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
-from heyan.rights.models import AccessCopy
 from heyan.retention import holds
 from heyan.retention.models import ArchiveItem
+from heyan.rights.models import AccessCopy
 from heyan.viewings.models import Viewing
 from uploads_worker import (
     audit_expiry,
@@ -36,6 +36,7 @@ from uploads_worker import (
     destruction,
     endings,
     keyring_copies,
+    messages,
     recordings,
     retention,
 )
@@ -331,6 +332,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "rights_requests": _rights,
     "notices": _rows(Notice, lambda: Notice.at < clock.now() - NOTICES),
     "rate_limits": _limits,
+    "messages": messages.expire,
     "answers": retention.answers,
     # First erased, then warned: a month lies between.
     "closed_accounts": retention.erase_closed,

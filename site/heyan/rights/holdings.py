@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,7 +42,7 @@ from heyan.rights.models import AccessCopy, RightsParty, RightsRequest
 from heyan.students.models import Student
 
 Value = str | int | bool | None
-Rows = Iterable[tuple[Any, ...]]
+Rows = Iterable[Sequence[Any]]
 # No part is longer than this on the page; the copy holds all.
 ON_PAGE = 20
 
@@ -90,7 +90,7 @@ def _account(session: Session, account_id: uuid.UUID) -> Rows:
             Account.login, Account.name, Account.created_at, Account.last_seen_at,
             Account.password_changed_at, Account.status,
         ).where(Account.id == account_id)
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _credentials(session: Session, account_id: uuid.UUID) -> Iterator[tuple[Any, ...]]:
@@ -111,7 +111,7 @@ def _sign_ins(session: Session, account_id: uuid.UUID) -> Rows:
         select(SignIn.at, SignIn.outcome, SignIn.new_device, SignIn.source, SignIn.user_agent)
         .where(SignIn.account_id == account_id)
         .order_by(SignIn.at.desc())
-    ).tuples()
+    )
 
 
 def _sessions(session: Session, account_id: uuid.UUID) -> Rows:
@@ -122,7 +122,7 @@ def _sessions(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(LoginSession.account_id == account_id)
         .order_by(LoginSession.created_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _devices(session: Session, account_id: uuid.UUID) -> Rows:
@@ -130,7 +130,7 @@ def _devices(session: Session, account_id: uuid.UUID) -> Rows:
         select(TrustedDevice.created_at, TrustedDevice.expires_at, TrustedDevice.revoked_at)
         .where(TrustedDevice.account_id == account_id)
         .order_by(TrustedDevice.created_at.desc())
-    ).tuples()
+    )
 
 
 def _students(session: Session, account_id: uuid.UUID) -> Rows:
@@ -141,7 +141,7 @@ def _students(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(Student.account_id == account_id)
         .order_by(Student.created_at)
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _registrations(session: Session, account_id: uuid.UUID) -> Rows:
@@ -156,7 +156,7 @@ def _registrations(session: Session, account_id: uuid.UUID) -> Rows:
         .join(Student, Student.id == Registration.student_id)
         .where(Registration.account_id == account_id)
         .order_by(Registration.created_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _answers(session: Session, account_id: uuid.UUID) -> Rows:
@@ -170,7 +170,7 @@ def _answers(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(Registration.account_id == account_id)
         .order_by(Registration.created_at.desc(), EventField.position)
-    ).tuples()
+    )
 
 
 def _numbers(session: Session, account_id: uuid.UUID) -> Rows:
@@ -184,7 +184,7 @@ def _numbers(session: Session, account_id: uuid.UUID) -> Rows:
             Registration.account_id == account_id, Registration.id_number_sealed.is_not(None)
         )
         .order_by(Registration.created_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _pictures(session: Session, account_id: uuid.UUID) -> Rows:
@@ -197,7 +197,7 @@ def _pictures(session: Session, account_id: uuid.UUID) -> Rows:
         .join(Registration, Registration.id == Document.registration_id)
         .where(Registration.account_id == account_id)
         .order_by(Document.received_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _custody(session: Session, account_id: uuid.UUID) -> Rows:
@@ -209,7 +209,7 @@ def _custody(session: Session, account_id: uuid.UUID) -> Rows:
         .outerjoin(CustodyReceipt, CustodyReceipt.custody_event_id == CustodyEvent.id)
         .where(CustodyEvent.document_id.in_(_documents(account_id)))
         .order_by(CustodyEvent.at)
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _decisions(session: Session, account_id: uuid.UUID) -> Rows:
@@ -220,7 +220,7 @@ def _decisions(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(Decision.document_id.in_(_documents(account_id)))
         .order_by(Decision.published_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _disclosures(session: Session, account_id: uuid.UUID) -> Rows:
@@ -237,7 +237,7 @@ def _disclosures(session: Session, account_id: uuid.UUID) -> Rows:
             ReleaseItem.document_id.in_(_documents(account_id)), Release.offered_at.is_not(None)
         )
         .order_by(Release.offered_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _told(session: Session, account_id: uuid.UUID) -> Rows:
@@ -249,7 +249,7 @@ def _told(session: Session, account_id: uuid.UUID) -> Rows:
         .join(Organization, Organization.id == RightsParty.organization_id)
         .where(RightsParty.account_id == account_id)
         .order_by(RightsParty.told_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _consents(session: Session, account_id: uuid.UUID) -> Rows:
@@ -261,7 +261,7 @@ def _consents(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(ConsentRecord.account_id == account_id)
         .order_by(ConsentRecord.at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _guardians(session: Session, account_id: uuid.UUID) -> Rows:
@@ -269,7 +269,7 @@ def _guardians(session: Session, account_id: uuid.UUID) -> Rows:
         select(ConsentRecord.at, ConsentRecord.guardian)
         .where(ConsentRecord.account_id == account_id, ConsentRecord.guardian.is_not(None))
         .order_by(ConsentRecord.at.desc())
-    ).tuples()
+    )
 
 
 def _notices(session: Session, account_id: uuid.UUID) -> Rows:
@@ -277,7 +277,7 @@ def _notices(session: Session, account_id: uuid.UUID) -> Rows:
         select(Notice.kind, Notice.at, Notice.read_at)
         .where(Notice.account_id == account_id)
         .order_by(Notice.at.desc())
-    ).tuples()
+    )
 
 
 def _audit(session: Session, account_id: uuid.UUID) -> Rows:
@@ -295,7 +295,7 @@ def _audit(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .order_by(AuditEntry.id.desc())
         .limit(20_000)
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _contacts(session: Session, account_id: uuid.UUID) -> Rows:
@@ -306,7 +306,7 @@ def _contacts(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(Contact.account_id == account_id)
         .order_by(Contact.at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _recordings(session: Session, account_id: uuid.UUID) -> Rows:
@@ -318,7 +318,7 @@ def _recordings(session: Session, account_id: uuid.UUID) -> Rows:
         .join(Contact, Contact.id == Recording.contact_id)
         .where(Contact.account_id == account_id)
         .order_by(Recording.received_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _leads(session: Session, account_id: uuid.UUID) -> Rows:
@@ -329,7 +329,7 @@ def _leads(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(Lead.account_id == account_id)
         .order_by(Lead.created_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _requests(session: Session, account_id: uuid.UUID) -> Rows:
@@ -341,7 +341,7 @@ def _requests(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(RightsRequest.account_id == account_id)
         .order_by(RightsRequest.received_at.desc())
-    ).tuples()  # fmt: skip
+    )  # fmt: skip
 
 
 def _proofs(session: Session, account_id: uuid.UUID) -> Rows:
@@ -349,7 +349,7 @@ def _proofs(session: Session, account_id: uuid.UUID) -> Rows:
         select(RightsRequest.number, RightsRequest.check, RightsRequest.checked_at).where(
             RightsRequest.account_id == account_id, RightsRequest.proof.is_not(None)
         )
-    ).tuples()
+    )
 
 
 def _copies(session: Session, account_id: uuid.UUID) -> Rows:
@@ -359,7 +359,7 @@ def _copies(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .where(AccessCopy.account_id == account_id)
         .order_by(AccessCopy.ordered_at.desc())
-    ).tuples()
+    )
 
 
 _AT, _NUMBER = _l("时间"), _l("报名号")
