@@ -32,10 +32,12 @@ from uploads_worker import (
     agreements,
     audit_chain,
     destruction,
+    messages,
     receipts,
     reconcile,
     recordings,
     reminders,
+    resets,
     sweep,
     tombstones,
     vault,
@@ -150,6 +152,8 @@ BODIES: dict[Job, Callable[..., object]] = {
     Job.DESTROY_RECORDING: destroy_recording,
     Job.PROVISION_RECORDING_KEY: recordings.provision,
     Job.BUILD_VIEWING: build_viewing,
+    Job.SEND_MESSAGE: messages.send_message,
+    Job.BEGIN_RESET: resets.begin_reset,
 }
 
 
@@ -172,6 +176,7 @@ PERIODIC = (
     Periodic("remind", remind, "27 * * * *"),
     Periodic("recording_keys", recordings.provision, "12 * * * *"),
     Periodic("tend_agreements", agreements.tend_agreements, "41 * * * *"),
+    Periodic("send_messages_due", messages.send_due, "* * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("tend_rights", tend_rights, "37 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),

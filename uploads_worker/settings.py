@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heyan import settings_checks
-from heyan.environment import SettingsError, folder, load, setting, whole
+from heyan.environment import SettingsError, choice, folder, load, setting, whole
 from heyan.settings import Common
 
 
@@ -59,6 +59,43 @@ class WorkerSettings(Common):
         source="backups",
     )
     anchors: Path = setting("AUDIT_ANCHORS", "folder of the audit's hourly anchors", read=folder)
+    smtp_host: str = setting("SMTP_HOST", "mail server that messages go out by", default="")
+    smtp_port: int = setting("SMTP_PORT", "its port", read=whole(1, 65535), default=465)
+    smtp_security: str = setting(
+        "SMTP_SECURITY",
+        "TLS from the first byte, or by STARTTLS; never without, and always verified",
+        read=choice("tls", "starttls"),
+        default="tls",
+        source="CONTROLS C-72",
+    )
+    smtp_user: str = setting("SMTP_USER", "name at the mail server", default="")
+    smtp_password: str = setting(
+        "SMTP_PASSWORD", "password at the mail server", default="", secret=True
+    )
+    mail_from: str = setting("MAIL_FROM", "address that messages come from", default="")
+    sms_endpoint: str = setting(
+        "SMS_ENDPOINT",
+        "address of Aliyun's SMS service; https only, always verified",
+        default="https://dysmsapi.aliyuncs.com",
+        source="CONTROLS C-72",
+    )
+    sms_access_key: str = setting(
+        "SMS_ACCESS_KEY", "Aliyun key id that may only SendSms", default="", secret=True
+    )
+    sms_secret_key: str = setting("SMS_SECRET_KEY", "its secret", default="", secret=True)
+    sms_sign: str = setting("SMS_SIGN", "signature that the provider approved", default="")
+    sms_templates: str = setting(
+        "SMS_TEMPLATES",
+        "approved templates as kind=code,…; code (takes ${code}) and notice serve every kind that"
+        " has none of its own",
+        default="",
+    )
+    message_ca: Path | None = setting(
+        "MESSAGE_CA_FILE",
+        "certificates trusted for mail server and SMS besides the system's",
+        read=folder,
+        default=None,
+    )
     worker_threads: int = setting(
         "WORKER_THREADS",
         "jobs that run at once",
@@ -76,6 +113,31 @@ class WorkerSettings(Common):
         found, faults = load(cls, environ, production=production)
         faults += settings_checks.common(found, environ)
         faults += settings_checks.database("WORKER_DATABASE_URL", found.database_url, found.env)
+        faults += _channels(found)
         if faults:
             raise SettingsError(faults)
         return found
+
+
+def _channels(found: WorkerSettings) -> list[str]:
+    """Return what a channel that is switched on still lacks."""
+    needs: list[tuple[str, str]] = []
+    if "email" in found.channels:
+        needs += [("SMTP_HOST", found.smtp_host), ("MAIL_FROM", found.mail_from)]
+    if "sms" in found.channels:
+        needs += [
+            ("SMS_ACCESS_KEY", found.sms_access_key),
+            ("SMS_SECRET_KEY", found.sms_secret_key),
+            ("SMS_SIGN", found.sms_sign),
+            ("SMS_TEMPLATES", found.sms_templates),
+        ]
+    faults = [f"{name} is needed by MESSAGE_CHANNELS" for name, value in needs if not value]
+    if not found.sms_endpoint.startswith("https://"):
+        faults.append("SMS_ENDPOINT must be https")
+    if found.mail_from and (
+        found.mail_from.count("@") != 1
+        or not found.mail_from.isprintable()
+        or any(char in found.mail_from for char in " <>,;")
+    ):
+        faults.append("MAIL_FROM cannot be read: expected one plain address")
+    return faults

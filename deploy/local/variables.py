@@ -87,6 +87,7 @@ class Variables:
             "HEYAN_ENV": "local",
             "HEYAN_HOME": str(self.home),
             "HEYAN_DEMO": "1",
+            "HOTLINE": DEMO_OPERATOR["HOTLINE"],
             "BASE_URL": self.base_url,
             "CONTACT_KEYS": self._secrets["CONTACT_KEYS"],
             "INDEX_KEY": self._secrets["INDEX_KEY"],

@@ -74,6 +74,7 @@ _NOBODY = _l("不提供给他人")
 _ORGANIZER = _l("您报名项目的主办单位")
 _CONSENT = _l("您的同意（个人信息保护法第十三条第一项）")
 _SEPARATE = _l("您的单独同意（个人信息保护法第二十九条）")
+_SEPARATE_CHOICE = _l("您的单独同意，不同意不影响任何功能（个人信息保护法第十三条第一项、第十六条）")
 _CONTRACT = _l("为您办理报名所必需（个人信息保护法第十三条第二项）")
 _DUTY = _l("履行法定义务（个人信息保护法第十三条第三项）")
 
@@ -105,6 +106,19 @@ CATEGORIES: tuple[Category, ...] = (
         "S-019",
     ),
     Category(
+        "usage",
+        Level.L2_CONTACT,
+        _l("浏览统计"),
+        _l("看了哪些页面、点了哪些按钮，设备型号、操作系统、网络所在的网段；不含账号和姓名"),
+        _l("了解哪些页面有用，改进网站"),
+        _SEPARATE_CHOICE,
+        180,
+        _l("浏览之日；撤回同意的，立即删除"),
+        Ending.DELETE,
+        _NOBODY,
+        "REQUIREMENTS F3",
+    ),
+    Category(
         "contact.log",
         Level.L2_CONTACT,
         _l("通话与交流记录"),
@@ -134,7 +148,7 @@ CATEGORIES: tuple[Category, ...] = (
         "account.contact",
         Level.L2_CONTACT,
         _l("账号"),
-        _l("手机号或登录名、称呼"),
+        _l("手机号或登录名、称呼；您另外验证的邮箱"),
         _l("登录、保护账号安全、通知您办理进展"),
         _CONTRACT,
         None,
@@ -145,6 +159,20 @@ CATEGORIES: tuple[Category, ...] = (
         Ending.DELETE,
         _NOBODY,
         "PIPL 47",
+    ),
+    Category(
+        "message.body",
+        Level.L2_CONTACT,
+        _l("发给您的短信和邮件"),
+        _l("收信的手机号或邮箱、验证码或链接（发出即删除）；送达状态不含内容，保存 12 个月"),
+        _l("把办理进展和安全提醒送到您手里"),
+        _CONTRACT,
+        30,
+        _l("产生之日"),
+        Ending.DELETE,
+        _l("代为发送的短信和邮件服务商"),
+        "CONTROLS 5",
+        exported=False,
     ),
     Category(
         "account.credentials",

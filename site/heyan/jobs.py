@@ -28,6 +28,8 @@ class Job(enum.Enum):
     PROVISION_RECORDING_KEY = "provision_recording_key"
     BUILD_VIEWING = "build_viewing"
     BUILD_ACCESS_COPY = "build_access_copy"
+    SEND_MESSAGE = "send_message"
+    BEGIN_RESET = "begin_reset"
 
 
 # Never opened: the web only defers, on connections that SQLAlchemy already holds.

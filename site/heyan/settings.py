@@ -34,7 +34,7 @@ from heyan.environment import (
     setting,
     whole,
 )
-from heyan.settings_limits import CustodyLimits, WebLimits
+from heyan.settings_limits import CustodyLimits, MessageLimits, WebLimits
 
 if TYPE_CHECKING:
     from heyan.access import Realm
@@ -45,7 +45,7 @@ _OPERATOR_EN = "the same on English pages; empty: as on Chinese ones"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Common(CustodyLimits):
+class Common(CustodyLimits, MessageLimits):
     """What web and worker both need to know."""
 
     env: str = setting(
@@ -62,6 +62,14 @@ class Common(CustodyLimits):
         production=True,
     )
     site_name: str = setting("SITE_NAME", _OPERATOR, default="启程报名")
+    hotline: str = setting("HOTLINE", _OPERATOR, default="", production=True)
+    hotline_hours: str = setting("HOTLINE_HOURS", _OPERATOR, default="", production=True)
+    channels: tuple[str, ...] = setting(
+        "MESSAGE_CHANNELS",
+        "what messages go out by besides the site itself: email, sms; both are set up at the worker",
+        read=lambda text: choices("email", "sms")(text) if text else (),
+        default=(),
+    )
     clock_offset: int = setting(
         "HEYAN_CLOCK_OFFSET",
         "moves the clock in tests; refused in production",
@@ -187,8 +195,6 @@ class Settings(Common, WebLimits):
 
     company_name: str = setting("COMPANY_NAME", _OPERATOR, default="", production=True)
     company_address: str = setting("COMPANY_ADDRESS", _OPERATOR, default="", production=True)
-    hotline: str = setting("HOTLINE", _OPERATOR, default="", production=True)
-    hotline_hours: str = setting("HOTLINE_HOURS", _OPERATOR, default="", production=True)
     hotline_hours_en: str = setting("HOTLINE_HOURS_EN", _OPERATOR_EN, default="")
     contact_email: str = setting("CONTACT_EMAIL", _OPERATOR, default="", production=True)
     icp_number: str = setting("ICP_NUMBER", _OPERATOR, default="", production=True)

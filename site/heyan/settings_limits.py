@@ -49,6 +49,23 @@ class CustodyLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MessageLimits:
+    """E-mail and SMS: counted by the web when it asks for one, by the worker when it sends."""
+
+    message_number_per_minute: int = limit(1, "", "codes and SMS to one address", "SMS budget")
+    message_number_per_hour: int = limit(5, "", "codes and SMS to one address", "SMS budget")
+    message_number_per_day: int = limit(10, "", "codes and SMS to one address", "SMS budget")
+    message_source_per_hour: int = limit(20, "", "codes that one source asks for", "SMS budget")
+    message_sms_per_hour: int = limit(
+        1000, "", "SMS of the whole site before sending stops and staff are told", "SMS budget"
+    )
+    message_code_minutes: int = limit(5, "minutes", "a code lives", "codes", high=10)
+    message_code_tries: int = limit(5, "", "tries at a code", "codes", high=5)
+    message_link_minutes: int = limit(60, "minutes", "a link in an e-mail lives", "codes", high=60)
+    message_tries: int = limit(6, "", "tries at sending before a message is parked", high=20)
+
+
+@dataclass(frozen=True, kw_only=True)
 class WebLimits:
     """Requests, uploads, accounts and leads."""
 

@@ -54,7 +54,11 @@ def never(_session: Session, _moment: datetime) -> int:
 
 
 # Modules with `RULES`; each room adds its own here.
-SOURCES = ("uploads_worker.keeping.first_rules", "uploads_worker.message_rules")
+SOURCES = (
+    "uploads_worker.keeping.first_rules",
+    "uploads_worker.contact_rules",
+    "uploads_worker.message_rules",
+)
 
 
 def all_rules() -> list[Rule]:

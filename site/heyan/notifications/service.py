@@ -9,11 +9,15 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.db import transaction
+from heyan.notifications import outbox
 from heyan.notifications.models import Notice
 
 
 def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object) -> None:
-    """Leave a notice for an account, in the caller's transaction; *params* are ids."""
+    """Leave a notice for an account, in the caller's transaction; *params* are ids.
+
+    It goes out by the account's verified channels too, where its kind does (`kinds`).
+    """
     session.add(
         Notice(
             account_id=account_id,
@@ -23,6 +27,7 @@ def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object)
         )
     )
     session.flush()
+    outbox.queue_notice(session, account_id, kind, params)
 
 
 def unread_count(session: Session, account_id: uuid.UUID) -> int:

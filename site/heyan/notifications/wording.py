@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -30,6 +32,11 @@ _WORDS = {
         "有人想用您的手机号再开立一个账号，没有成功。您的账号没有变化。"
     ),
     "account_password_changed": _l("密码已修改。"),
+    "account_password_reset": _l(
+        "密码已通过您验证过的手机或邮箱重设，其他会话都已退出。不是您本人的话，请马上致电我们。"
+    ),
+    "account_email_changed": _l("账号的邮箱换了。不是您本人的话，请马上致电我们。"),
+    "account_phone_verified": _l("账号的手机号已经验证。"),
     "account_password_off": _l(
         "有人在陌生设备上连续试错密码，陌生设备上的密码登录已停用。修改密码后恢复。"
     ),
@@ -47,6 +54,23 @@ _WORDS = {
         "取消第二样证明的请求已由两位同事核实，等待期过后生效。不是您本人的话，请在账号安全页阻止。"
     ),
     "account_unused": _l("账号接近 24 个月没有使用，原定 30 天后删除；您已经登录，账号照常保留。"),
+    "account_reset_issued": _l(
+        "客服按您的要求发出了密码重置码。不是您本人要求的话，请报告账号被盗用。"
+    ),
+    "account_frozen": _l(
+        "账号已按报告冻结：全部登录已结束，材料暂停交出。请联系客服取得重置码，设置新密码后恢复。"
+    ),
+    "account_change_phone": _l(
+        "有人凭证明申请更换您账号的手机号，72 小时后生效。不是您本人的话，请在“账号变更”里停止。"
+    ),
+    "account_change_factor": _l(
+        "有人凭证明申请解除您账号的动态验证码，72 小时后生效。"
+        "不是您本人的话，请在“账号变更”里停止。"
+    ),
+    "account_change_stopped": _l("一项账号变更已被停止，账号没有变化。"),
+    "account_changed_phone": _l("账号的手机号已更换，原来的号码不能再登录。"),
+    "account_changed_factor": _l("账号的动态验证码已按申请解除。"),
+    "incident_account": _l("有账号被报告为遭人盗用，已冻结。请核实情况，决定是否按安全事件处理。"),
     "agreement_ending": _l("有一份协议快到期了。到期之后不再向对方交出任何信息，请安排续签。"),
     "agreement_over": _l("有一份协议已经结束。请向对方索取归还或删除的书面确认，并登记。"),
     "account_wrong_codes": _l(
@@ -94,8 +118,26 @@ def sentence_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> str:
     return str(_("您的报名有新的进展。"))
 
 
+def plain_sentence(
+    kind: str, params: dict[str, str], realm: Realm, say: Callable[[str], str]
+) -> str:
+    """Return the same sentence outside any page, put into words by *say* (e-mail, SMS)."""
+    if realm is Realm.ORGANIZER and kind in _ORGANIZER_WORDS:
+        return say(str(_ORGANIZER_WORDS[kind])) % {"number": "", "days": "", **params}
+    known = _WORDS.get(kind)
+    if known is None:
+        known = (
+            _l("账号有一项安全变化。")
+            if kind.startswith("account_")
+            else _l("您的报名有新的进展。")
+        )
+    return say(str(known))
+
+
 def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     """Return where the notice leads, as (address, words)."""
+    if notice.kind.startswith("account_change_") and realm is Realm.PUBLIC:
+        return url_for("assistance.own_changes"), str(_("查看并停止"))
     if agreement_id := notice.params.get("agreement_id"):
         address = url_for("staff_agreements.show", agreement_id=agreement_id)
         return address, str(_("看这份协议"))

@@ -1,0 +1,380 @@
+"""Codes and links: that an address is one's own, and that a new password is asked for by its owner.
+
+A code has six digits, lives five minutes and bears five tries; a link has 256 bits, lives an hour
+and is used up by the form on its page, never by opening it (mail programs open links). Only keyed
+digests are kept.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from heyan import clock, jobs
+from heyan.accounts import passwords
+from heyan.accounts.entry import check_new, set_password
+from heyan.accounts.models import Account, AccountStatus
+from heyan.audit.service import Actor, record
+from heyan.db import blind_index, transaction
+from heyan.notifications import outbox
+from heyan.notifications.models import MessageChannel, Proof, ProofPurpose, Reach
+from heyan.notifications.service import notify
+from heyan.settings import Settings
+
+EMAIL, SMS = MessageChannel.EMAIL, MessageChannel.SMS
+
+
+class ProofInvalid(Exception):
+    """The code or link is wrong, over, used, or tried too often."""
+
+
+class ChannelOff(Exception):
+    """No provider is configured for this channel."""
+
+
+def code_digest(proof_id: uuid.UUID, code: str) -> bytes:
+    """Return what is kept of a code: useless without the key outside the database."""
+    return blind_index(code, f"proofs.{proof_id}")
+
+
+def link_digest(token: str) -> bytes:
+    """Return what is kept of a link."""
+    return blind_index(token, "proofs.link")
+
+
+def reaches(session: Session, account_id: uuid.UUID) -> dict[MessageChannel, Reach]:
+    """Return the account's verified addresses."""
+    found = session.scalars(select(Reach).where(Reach.account_id == account_id))
+    return {reach.channel: reach for reach in found}
+
+
+# --- an address is one's own -----------------------------------------------------------------
+
+
+def ask_email(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    account_id: uuid.UUID,
+    email: str,
+    source: str,
+    locale: str,
+) -> None:
+    """Send a link to *email*; the old address stays until it is used.
+
+    Raises `ChannelOff` and `outbox.BudgetSpent`.
+    """
+    if EMAIL.value not in settings.channels:
+        raise ChannelOff
+    token, now = secrets.token_urlsafe(32), clock.now()
+    until = now + timedelta(minutes=settings.message_link_minutes)
+    with transaction(session):
+        _forget(session, account_id, EMAIL)
+        session.add(
+            Proof(
+                purpose=ProofPurpose.VERIFY,
+                account_id=account_id,
+                channel=EMAIL,
+                address=email,
+                source=source,
+                link_hash=link_digest(token),
+                link_until=until,
+                created_at=now,
+            )
+        )
+        outbox.send_code(
+            session, settings, kind="verify_email", code=token, source=source, email=email,
+            account_id=account_id, locale=locale, expires_at=until,
+        )  # fmt: skip
+        record(session, actor, "channels.ask", "account", account_id, channel="email")
+
+
+def ask_phone(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    account_id: uuid.UUID,
+    source: str,
+    locale: str,
+) -> None:
+    """Send a code to the account's own number; raises `ChannelOff` and `outbox.BudgetSpent`."""
+    if SMS.value not in settings.channels:
+        raise ChannelOff
+    code, now = f"{secrets.randbelow(10**6):06}", clock.now()
+    until = now + timedelta(minutes=settings.message_code_minutes)
+    with transaction(session):
+        phone = session.get_one(Account, account_id).login
+        _forget(session, account_id, SMS)
+        proof = Proof(
+            purpose=ProofPurpose.VERIFY,
+            account_id=account_id,
+            channel=SMS,
+            address=phone,
+            source=source,
+            created_at=now,
+            code_until=until,
+        )
+        session.add(proof)
+        session.flush()
+        proof.code_hash = code_digest(proof.id, code)
+        outbox.send_code(
+            session, settings, kind="verify_phone", code=code, source=source, phone=phone,
+            account_id=account_id, locale=locale, expires_at=until,
+        )  # fmt: skip
+        record(session, actor, "channels.ask", "account", account_id, channel="sms")
+
+
+def _forget(session: Session, account_id: uuid.UUID, channel: MessageChannel) -> None:
+    """End what is under way already: one link, one code at a time."""
+    session.execute(
+        update(Proof)
+        .where(
+            Proof.account_id == account_id,
+            Proof.channel == channel,
+            Proof.purpose == ProofPurpose.VERIFY,
+            Proof.used_at.is_(None),
+        )
+        .values(used_at=clock.now())
+    )
+
+
+def confirm_phone(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    account_id: uuid.UUID,
+    code: str,
+    locale: str,
+) -> None:
+    """Take the code that came by SMS; raises `ProofInvalid`."""
+    waiting = session.scalars(
+        select(Proof.id)
+        .where(
+            Proof.account_id == account_id,
+            Proof.channel == SMS,
+            Proof.purpose == ProofPurpose.VERIFY,
+            Proof.used_at.is_(None),
+        )
+        .order_by(Proof.created_at.desc())
+    ).first()
+    proof = _take_code(session, settings, waiting, code)
+    with transaction(session):
+        account = session.get_one(Account, account_id)
+        if proof is None or not _use(session, proof.id) or proof.address != account.login:
+            record(session, actor, "channels.verify", "account", account_id, outcome="denied")
+            failed = True
+        else:
+            failed = False
+            _reach(session, account_id, SMS, proof.address, locale)
+            record(session, actor, "channels.verify", "account", account_id, channel="sms")
+            notify(session, account_id, "account_phone_verified")
+    if failed:
+        raise ProofInvalid
+
+
+def _take_code(
+    session: Session, settings: Settings, proof_id: uuid.UUID | None, code: str
+) -> Proof | None:
+    """Count a try at a code, even one that fails, and return its proof when it was right."""
+    if proof_id is None:
+        return None
+    now = clock.now()
+    with transaction(session):
+        tried = session.scalars(
+            update(Proof)
+            .where(
+                Proof.id == proof_id,
+                Proof.used_at.is_(None),
+                Proof.code_until > now,
+                Proof.tries < settings.message_code_tries,
+            )
+            .values(tries=Proof.tries + 1)
+            .returning(Proof.id)
+        ).first()
+    if tried is None:
+        return None
+    proof = session.get_one(Proof, proof_id, populate_existing=True)
+    right = secrets.compare_digest(bytes(proof.code_hash or b""), code_digest(proof_id, code))
+    return proof if right and proof.code_hash else None
+
+
+def _use(session: Session, proof_id: uuid.UUID) -> bool:
+    """Use a proof up; only one of many at once succeeds."""
+    used = session.execute(
+        update(Proof)
+        .where(Proof.id == proof_id, Proof.used_at.is_(None))
+        .values(used_at=clock.now())
+        .returning(Proof.id)
+    )
+    return used.first() is not None
+
+
+def _reach(
+    session: Session, account_id: uuid.UUID, channel: MessageChannel, address: str, locale: str
+) -> None:
+    row = session.get(Reach, (account_id, channel))
+    if row is None:
+        row = Reach(account_id=account_id, channel=channel, wants_all=True)
+        session.add(row)
+    row.address, row.address_index = address, outbox.address_index(channel, address)
+    row.verified_at, row.locale = clock.now(), locale
+
+
+def link_is_good(session: Session, token: str, purpose: ProofPurpose) -> bool:
+    """Tell whether a link may still be used; looking uses nothing up."""
+    return _by_link(session, token, purpose) is not None
+
+
+def _by_link(session: Session, token: str, purpose: ProofPurpose) -> Proof | None:
+    return session.scalars(
+        select(Proof).where(
+            Proof.link_hash == link_digest(token),
+            Proof.purpose == purpose,
+            Proof.used_at.is_(None),
+            Proof.link_until > clock.now(),
+        )
+    ).first()
+
+
+def confirm_email(session: Session, settings: Settings, actor: Actor, token: str) -> None:
+    """Take a link from an e-mail: the address is the account's from now on (C-39).
+
+    The address before, if any, is told. Raises `ProofInvalid`.
+    """
+    with transaction(session):
+        proof = _by_link(session, token, ProofPurpose.VERIFY)
+        if proof is None or proof.account_id is None or not _use(session, proof.id):
+            raise ProofInvalid
+        old = session.get(Reach, (proof.account_id, EMAIL))
+        if old is not None and old.address.casefold() != proof.address.casefold():
+            _tell_old(session, settings, old)
+        _reach(session, proof.account_id, EMAIL, proof.address, old.locale if old else "zh_CN")
+        notify(session, proof.account_id, "account_email_changed")
+        record(session, actor, "channels.verify", "account", proof.account_id, channel="email")
+
+
+def _tell_old(session: Session, settings: Settings, old: Reach) -> None:
+    outbox.send(
+        session, settings, kind="account_email_changed", email=old.address,
+        account_id=old.account_id, locale=old.locale,
+    )  # fmt: skip
+
+
+def remove(
+    session: Session, settings: Settings, actor: Actor, account_id: uuid.UUID,
+    channel: MessageChannel,
+) -> bool:  # fmt: skip
+    """Take a verified address off an account and tell it so; False when there is none."""
+    with transaction(session):
+        old = session.get(Reach, (account_id, channel))
+        if old is None:
+            return False
+        if channel is EMAIL:
+            _tell_old(session, settings, old)
+        session.execute(
+            delete(Reach).where(Reach.account_id == account_id, Reach.channel == channel)
+        )
+        notify(session, account_id, "account_email_changed")
+        record(session, actor, "channels.remove", "account", account_id, channel=channel.value)
+        return True
+
+
+def choose(
+    session: Session, actor: Actor, account_id: uuid.UUID, *, locale: str, wants_all: bool
+) -> None:
+    """Set the language of messages, and whether those come that one may do without."""
+    with transaction(session):
+        session.execute(
+            update(Reach)
+            .where(Reach.account_id == account_id)
+            .values(locale="en" if locale == "en" else "zh_CN", wants_all=wants_all)
+        )
+        record(session, actor, "channels.choose", "account", account_id, wants_all=wants_all)
+
+
+# --- a new password --------------------------------------------------------------------------
+
+
+def ask_reset(session: Session, *, phone: str, source: str) -> uuid.UUID:
+    """Write down that a reset was asked for; the same work for every number (C-32).
+
+    The worker finds out whether there is anyone to send to. Returns what the code belongs to.
+    """
+    with transaction(session):
+        proof = Proof(
+            purpose=ProofPurpose.RESET, address=phone, source=source, created_at=clock.now()
+        )
+        session.add(proof)
+        session.flush()
+        jobs.defer(session, jobs.Job.BEGIN_RESET, proof_id=proof.id)
+        return proof.id
+
+
+def reset_by_code(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    proof_id: uuid.UUID,
+    code: str,
+    password: str,
+) -> None:
+    """Set a new password against the code; raises `ProofInvalid` and `PasswordRefused`."""
+    _refuse_weak(settings, password)
+    reset = select(Proof.id).where(Proof.id == proof_id, Proof.purpose == ProofPurpose.RESET)
+    proof = _take_code(session, settings, session.scalars(reset).first(), code)
+    if proof is None:
+        with transaction(session):
+            record(session, actor, "accounts.reset", "account", None, outcome="denied")
+        raise ProofInvalid
+    _set(session, settings, actor, proof, password, "sms")
+
+
+def reset_by_link(
+    session: Session, settings: Settings, actor: Actor, *, token: str, password: str
+) -> None:
+    """Set a new password against the link; raises `ProofInvalid` and `PasswordRefused`."""
+    _refuse_weak(settings, password)
+    proof = _by_link(session, token, ProofPurpose.RESET)
+    if proof is None:
+        raise ProofInvalid
+    _set(session, settings, actor, proof, password, "email")
+
+
+def _refuse_weak(settings: Settings, password: str) -> None:
+    """Refuse what no account may have, before a try is counted and before anyone is looked up."""
+    from heyan.access import Realm
+
+    passwords.check(password, realm=Realm.PUBLIC, settings=settings, context=())
+
+
+def _set(
+    session: Session, settings: Settings, actor: Actor, proof: Proof, password: str, by: str
+) -> None:
+    account = session.get(Account, proof.account_id) if proof.account_id else None
+    if account is None or account.status is not AccountStatus.ACTIVE:
+        raise ProofInvalid
+    check_new(session, settings, account, password)
+    with transaction(session):
+        if not _use(session, proof.id):
+            raise ProofInvalid
+        set_password(session, settings, account, password)
+        # What else was asked for meanwhile is over.
+        session.execute(
+            update(Proof)
+            .where(
+                Proof.purpose == ProofPurpose.RESET,
+                or_(Proof.account_id == account.id, Proof.id == proof.id),
+                Proof.used_at.is_(None),
+            )
+            .values(used_at=clock.now())
+        )
+        notify(session, account.id, "account_password_reset")
+        record(session, actor, "accounts.reset", "account", account.id, by=by)

@@ -1,0 +1,78 @@
+"""Somebody asked for a new password by a number: only here is it found out whose it is (C-32)."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.access import Realm
+from heyan.accounts.models import Account, AccountStatus
+from heyan.accounts.service import find
+from heyan.audit.service import WORKER, record
+from heyan.db import transaction
+from heyan.notifications import outbox
+from heyan.notifications.models import MessageChannel, Proof, Reach
+from heyan.notifications.outbox import BudgetSpent
+from heyan.notifications.proofs import code_digest, link_digest
+from uploads_worker.context import Context
+
+
+def begin_reset(context: Context, proof_id: str) -> None:
+    """Send a link and a code to the verified channels of the account with the number, if any."""
+    with context.sessions() as session, transaction(session):
+        proof = session.get(Proof, uuid.UUID(proof_id), with_for_update=True)
+        if proof is None or proof.used_at or proof.code_hash or proof.link_hash:
+            return
+        account = find(session, Realm.PUBLIC, proof.address)
+        if account is None or account.status is not AccountStatus.ACTIVE:
+            return
+        proof.account_id = account.id
+        sent = [
+            reach.channel.value
+            for reach in session.scalars(select(Reach).where(Reach.account_id == account.id))
+            if _send(context, session, proof, account, reach)
+        ]
+        record(
+            session, WORKER, "accounts.reset_ask", "account", account.id,
+            outcome="done" if sent else "nothing_sent", channels=sent,
+        )  # fmt: skip
+
+
+def _send(context: Context, session: Session, proof: Proof, account: Account, reach: Reach) -> bool:
+    settings, now = context.settings, clock.now()
+    if reach.channel.value not in settings.channels:
+        return False
+    if reach.channel is MessageChannel.SMS:
+        # A number that was changed since is not the one that was verified.
+        if reach.address != account.login:
+            return False
+        code, life, kind = f"{secrets.randbelow(10**6):06}", settings.message_code_minutes, "code"
+    else:
+        code, life, kind = secrets.token_urlsafe(32), settings.message_link_minutes, "link"
+    until = now + timedelta(minutes=life)
+    by_number = reach.channel is MessageChannel.SMS
+    try:
+        outbox.send_code(
+            session,
+            settings,
+            kind=f"reset_{kind}",
+            code=code,
+            source=proof.source,
+            phone=reach.address if by_number else None,
+            email=None if by_number else reach.address,
+            account_id=account.id,
+            locale=reach.locale,
+            expires_at=until,
+        )
+    except BudgetSpent:
+        return False
+    if by_number:
+        proof.code_hash, proof.code_until = code_digest(proof.id, code), until
+    else:
+        proof.link_hash, proof.link_until = link_digest(code), until
+    return True
