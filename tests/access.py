@@ -29,6 +29,14 @@ from heyan.access import GRANTS, Permission, Realm, Role, requirement_of
 from heyan.accounts import people, sessions
 from heyan.accounts.models import Account, Passkey
 from heyan.audit.service import OPERATOR, Actor
+from heyan.contacts.models import (
+    Contact,
+    ContactChannel,
+    ContactDirection,
+    ContactKind,
+    ContactState,
+    RecordingConsent,
+)
 from heyan.events.models import EventStatus
 from heyan.leads.models import Lead, LeadStatus
 from heyan.policies.models import PolicyKind
@@ -104,6 +112,8 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "field_id": lambda universe: universe.ids["field"],
     "organization_id": lambda universe: universe.ids["event"].organization_id,
     "lead_id": lambda universe: universe.ids["lead"],
+    "contact_id": lambda universe: universe.ids["contact"],
+    "staff_contacts.account_history:account_id": lambda universe: universe.accounts["student_a"],
     "kind": lambda _universe: "id_card_front",
     "decisions.template:kind": lambda _universe: "csv",
     "policies.*:kind": lambda _universe: "privacy",
@@ -262,6 +272,25 @@ def _things(universe: Universe) -> None:
         session.add(lead)
         session.commit()
         universe.ids["lead"] = lead.id
+        clerk = universe.accounts["service"]
+        contact = Contact(
+            channel=ContactChannel.CALL,
+            direction=ContactDirection.INCOMING,
+            kind=ContactKind.ENQUIRY,
+            state=ContactState.OPEN,
+            at=moment,
+            note="问考试时间",
+            recording_consent=RecordingConsent.NOT_ASKED,
+            owner_id=clerk,
+            due_at=moment,
+            created_by=clerk,
+            created_at=moment,
+            updated_at=moment,
+            delete_after=moment + timedelta(days=365),
+        )
+        session.add(contact)
+        session.commit()
+        universe.ids["contact"] = contact.id
     draft = world.event(status=EventStatus.DRAFT, with_key=False)
     universe.ids["draft"] = draft
     (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)

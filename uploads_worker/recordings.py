@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, exists, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -31,6 +31,7 @@ from heyan.contacts.service import RECORDING_KEPT
 from heyan.contacts.vault import part_context, vault_of
 from heyan.custody.sealing import HYBRID, vault_key_id, vault_key_message
 from heyan.db import transaction
+from heyan.retention import holds
 from uploads_worker import keyring_copies, tombstones
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyUnknown
@@ -229,6 +230,20 @@ def _disputed() -> ColumnElement[bool]:
     )
 
 
+def ends(moment: datetime) -> ColumnElement[bool]:
+    """Say of a recording that it lives and is past its last day at *moment*.
+
+    Consent taken back ends it in a dispute too: without it there is no ground to keep it, unless
+    an authority's order holds the entry (`heyan.retention.holds`).
+    """
+    return and_(
+        Recording.state == RecordingState.SEALED,
+        Recording.destroy_due_at <= moment,
+        or_(Recording.destroy_reason == "withdrawn", ~_disputed()),
+        holds.not_held("contact", Recording.contact_id),
+    )
+
+
 def destroy_recording(
     context: Context, recording_id: uuid.UUID, *, because: str | None = None
 ) -> bool:
@@ -241,10 +256,8 @@ def destroy_recording(
         row = session.get(Recording, recording_id)
         if row is None or row.state is RecordingState.DESTROYED:
             return False
-        found = session.scalar(select(Recording.id).where(Recording.id == row.id, _disputed()))
-        # Consent taken back ends it in a dispute too: without it there is no ground to keep it.
-        held = found is not None and row.destroy_reason != "withdrawn"
-        if because is None and (held or row.destroy_due_at > clock.now()):
+        due = select(Recording.id).where(Recording.id == row.id, ends(clock.now()))
+        if because is None and session.scalar(due) is None:
             return False
         keys = list(
             session.scalars(
@@ -279,12 +292,7 @@ def expire(context: Context) -> int:
             page = list(
                 session.scalars(
                     select(Recording.id)
-                    .where(
-                        Recording.state == RecordingState.SEALED,
-                        Recording.destroy_due_at <= clock.now(),
-                        Recording.id > after,
-                        or_(Recording.destroy_reason == "withdrawn", ~_disputed()),
-                    )
+                    .where(ends(clock.now()), Recording.id > after)
                     .order_by(Recording.id)
                     .limit(BATCH)
                 )
