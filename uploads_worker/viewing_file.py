@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from heyan import clock
 from heyan.custody import signing
+from heyan.custody.audio import HEAD, sniff_audio
 from heyan.custody.images import ImageRefused, Mark, PictureSpec, normalise
 from heyan.custody.objects import ObjectCorrupt, ObjectMissing
 from heyan.custody.sealing import SealContext
@@ -34,17 +35,11 @@ PICTURE_BYTES = 8_000_000
 MARK = "仅供本次核查 不得留存"
 
 MISSING, BROKEN, GONE = "missing", "broken", "gone"
-# What the first bytes of a recording say it is; the browser must be told.
-SOUNDS = (
-    (0, b"RIFF", "audio/wav"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"#!AMR", "audio/amr"),
-    (4, b"ftyp", "audio/mp4"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"\xff\xf3", "audio/mpeg"),
-    (0, b"\xff\xf2", "audio/mpeg"),
-)
+# What the browser is told of a recording.
+SOUNDS = {
+    "mp3": "audio/mpeg", "m4a": "audio/mp4", "wav": "audio/wav", "ogg": "audio/ogg",
+    "amr": "audio/amr",
+}  # fmt: skip
 
 
 class SubjectGone(Exception):
@@ -179,11 +174,14 @@ def _recording(
     context: Context, _order: Order, recording_id: uuid.UUID, item: dict[str, Any]
 ) -> Iterator[bytes]:
     # Of another room of the house; what it yields is plain sound.
-    from uploads_worker.recordings import open_recording
+    from uploads_worker.recordings import RecordingGone, open_recording
 
-    for piece in regrouped(open_recording(context, recording_id), PART_BYTES):
-        item.setdefault("media_type", media_type(piece))
-        yield piece
+    try:
+        for piece in regrouped(open_recording(context, recording_id), PART_BYTES):
+            item.setdefault("media_type", media_type(piece))
+            yield piece
+    except RecordingGone as error:
+        raise SubjectGone from error
 
 
 def regrouped(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
@@ -200,10 +198,7 @@ def regrouped(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
 
 def media_type(head: bytes) -> str:
     """Return what kind of sound a recording is, by its first bytes."""
-    for at, start, name in SOUNDS:
-        if head[at : at + len(start)] == start:
-            return name
-    return "application/octet-stream"
+    return SOUNDS.get(sniff_audio(head[:HEAD]) or "", "application/octet-stream")
 
 
 __all__ = ["Made", "Order", "mark_of", "may_be_shown", "media_type", "regrouped", "write"]

@@ -74,13 +74,33 @@ def manifest_name(release: Release) -> str:
     return file_name(release).removesuffix(".zip.age") + ".manifest.json"
 
 
-def etag_of(release: Release) -> str:
-    """Return the strong validator of a release's file."""
-    return f'"{(release.file_sha256 or b"").hex()}"'
+@dataclass(frozen=True)
+class Stored:
+    """A file of the ``releases`` bucket as it goes out: its key, size in bytes, digest, name."""
+
+    key: str
+    size: int
+    sha256: bytes
+    name: str
+
+    @property
+    def etag(self) -> str:
+        """The strong validator."""
+        return f'"{self.sha256.hex()}"'
+
+
+def stored(release: Release) -> Stored:
+    """Return a release's file."""
+    return Stored(
+        key=str(release.object_key),
+        size=release.file_bytes or 0,
+        sha256=release.file_sha256 or b"",
+        name=file_name(release),
+    )
 
 
 def answer(
-    release: Release,
+    stored: Stored,
     objects: ObjectStore,
     *,
     head: bool,
@@ -95,11 +115,11 @@ def answer(
 
     Raises `ObjectMissing`, `ObjectStoreUnavailable`.
     """
-    size, etag = release.file_bytes or 0, etag_of(release)
+    size, etag = stored.size, stored.etag
     headers = Headers(
         {
             "Content-Type": "application/octet-stream",
-            "Content-Disposition": f'attachment; filename="{file_name(release)}"',
+            "Content-Disposition": f'attachment; filename="{stored.name}"',
             "Accept-Ranges": "bytes",
             "ETag": etag,
         }
@@ -120,7 +140,7 @@ def answer(
     status = 206 if span.partial else 200
     if head:
         return Response(status=status, headers=headers)
-    part = objects.open_release(str(release.object_key), span.first, span.last)
+    part = objects.open_release(stored.key, span.first, span.last)
     return Response(
         Outgoing(part, left, may), status=status, headers=headers, direct_passthrough=True
     )
