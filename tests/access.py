@@ -27,7 +27,7 @@ from werkzeug.test import TestResponse
 from heyan import clock
 from heyan.access import GRANTS, Permission, Realm, Role, requirement_of
 from heyan.accounts import people, sessions
-from heyan.accounts.models import Account, Passkey
+from heyan.accounts.models import Account, FactorReset, IdentityProof, Passkey
 from heyan.audit.service import OPERATOR, Actor
 from heyan.contacts.models import (
     Contact,
@@ -101,6 +101,11 @@ def needed(universe: Universe, rule: Rule) -> Permission | None:
 ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "session_id": lambda universe: universe.session_ids["student_a_other"],
     "passkey_id": lambda universe: universe.ids["passkey"],
+    "reset_id": lambda universe: universe.ids["reset"],
+    "staff_accounts.lost_factor:account_id": lambda universe: universe.accounts["auditor"],
+    "staff_accounts.organizers_lost_factor:account_id": (
+        lambda universe: universe.accounts["owner_x"]
+    ),
     "slug": lambda universe: universe.ids["event"].slug,
     "registration_id": lambda universe: universe.ids["registration"],
     "document_id": lambda universe: universe.ids["document"],
@@ -246,9 +251,16 @@ def _passkey(universe: Universe) -> None:
             name="手机",
             created_at=clock.now(),
         )
-        session.add(row)
+        reset = FactorReset(
+            account_id=universe.accounts["member_y"],
+            proof=IdentityProof.MET,
+            asked_by=universe.accounts["administrator"],
+            asked_at=clock.now(),
+            done=False,
+        )
+        session.add_all((row, reset))
         session.commit()
-        universe.ids["passkey"] = row.id
+        universe.ids["passkey"], universe.ids["reset"] = row.id, reset.id
 
 
 def _things(universe: Universe) -> None:

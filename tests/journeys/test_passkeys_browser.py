@@ -124,8 +124,8 @@ def test_who_cancels_is_told_and_may_use_a_code(keyed: Any, db_session: Session)
     keyed.device.send("WebAuthn.disable")
     enter(keyed, login)
     keyed.evaluate(
-        "navigator.credentials.get = () =>"
-        " Promise.reject(new DOMException('no', 'NotAllowedError'))"
+        "() => { navigator.credentials.get = async () =>"
+        " { throw new DOMException('no', 'NotAllowedError'); }; }"
     )
     keyed.get_by_role("button", name="用通行密钥验证").click()
     keyed.get_by_text("没有完成").wait_for()
