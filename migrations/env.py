@@ -24,6 +24,7 @@ MODELS = (
     "viewings",
     "policies",
     "consent",
+    "usage",
     "leads",
     "contacts",
     "notifications",

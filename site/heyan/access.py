@@ -66,6 +66,7 @@ class Permission(enum.Enum):
     VIEWINGS_OWN = "viewings_own"
     VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
+    USAGE_SEE = "usage_see"
     FACTORS_RESET = "factors_reset"
     ACCESS_REVIEW = "access_review"
     RIGHTS_WORK = "rights_work"
@@ -113,6 +114,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.APPROVALS_SEE,
             P.APPROVALS_ASK,
             P.REGISTRATIONS_SEE,
+            P.USAGE_SEE,
             P.EVENTS_MANAGE,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_MANAGE,
@@ -140,6 +142,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.STAFF_HOME,
             P.VIEWINGS_OWN,
             P.VIEWINGS_KEYS_CONFIRM,
+            P.USAGE_SEE,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_APPROVE,
             P.RECIPIENTS_SEE,

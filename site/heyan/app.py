@@ -30,10 +30,12 @@ FEATURES = (
     "documents",
     "organizations",
     "agreements",
+    "assistance",
     "releases",
     "decisions",
     "rights",
     "staff",
+    "usage",
     "audit",
     "retention",
 )

@@ -202,6 +202,7 @@ _STAFF_NAV = (
     ("staff_recipients.index", _l("密钥审批"), Permission.RECIPIENTS_SEE),
     ("staff.people", _l("人员"), Permission.STAFF_MANAGE),
     ("audit.index", _l("审计"), Permission.AUDIT_READ),
+    ("staff_usage.index", _l("浏览统计"), Permission.USAGE_SEE),
     ("staff_accounts.review", _l("权限复核"), Permission.ACCESS_REVIEW),
     ("retention.index", _l("保存与销毁"), Permission.KEEPING_SEE),
 )

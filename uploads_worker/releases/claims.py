@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, defer, joinedload, load_only, selectinload
 
 from heyan import clock
+from heyan.assistance.models import AccountFreeze
 from heyan.audit.service import WORKER, record
 from heyan.consent import service as consents
 from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
@@ -117,6 +118,14 @@ def waiting_documents() -> ColumnElement[bool]:
         Document.destroy_due_at > clock.now(),
         Registration.status.in_(HANDED_IN),
         ~live,
+        ~frozen_owner(),
+    )
+
+
+def frozen_owner() -> ColumnElement[bool]:
+    """Return the condition for a registration whose account is in strange hands (S-102)."""
+    return exists().where(
+        AccountFreeze.account_id == Registration.account_id, AccountFreeze.ended_at.is_(None)
     )
 
 
@@ -365,7 +374,17 @@ def still_agreed(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     allowed: set[uuid.UUID] = set()
     for at in range(0, len(ids), PAGE):
         rows = _load(session, ids[at : at + PAGE], whole=False)
-        live = [one for one in rows.values() if one.status in HANDED_IN]
+        frozen = set(
+            session.scalars(
+                select(AccountFreeze.account_id).where(
+                    AccountFreeze.account_id.in_({one.account_id for one in rows.values()}),
+                    AccountFreeze.ended_at.is_(None),
+                )
+            )
+        )
+        live = [
+            one for one in rows.values() if one.status in HANDED_IN and one.account_id not in frozen
+        ]
         allowed |= agreed(session, live)
     return allowed
 

@@ -118,7 +118,7 @@ def read_file(data: bytes) -> tuple[list[ResultRow], list[RowProblem]]:
     """
     if len(data) > MAX_BYTES:
         raise FileRefused("too_large")
-    table = _xlsx(data) if data[:4] == b"PK\x03\x04" else _csv(data)
+    table = read_table(data)
     if not table:
         raise FileRefused("not_a_table")
     header = [str(cell or "").strip().lower().removeprefix("\ufeff") for cell in table[0]]
@@ -127,6 +127,11 @@ def read_file(data: bytes) -> tuple[list[ResultRow], list[RowProblem]]:
     if len(table) > MAX_ROWS + 1:
         raise FileRefused("too_many_rows")
     return read_rows((dict(zip(header, cells, strict=False)) for cells in table[1:]), first_line=2)
+
+
+def read_table(data: bytes) -> list[Sequence[Any]]:
+    """Return the rows of a CSV or XLSX file that the caller has bounded; raises `FileRefused`."""
+    return _xlsx(data) if data[:4] == b"PK\x03\x04" else _csv(data)
 
 
 def _csv(data: bytes) -> list[Sequence[Any]]:

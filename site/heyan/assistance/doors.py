@@ -1,0 +1,57 @@
+"""Ways to rooms that this feature only borrows: standing grants, and messages to the outside."""
+
+from __future__ import annotations
+
+import uuid
+from importlib import import_module
+
+from sqlalchemy.orm import Session
+
+from heyan.access import Scenario
+from heyan.approvals import service as approvals
+from heyan.audit.service import Actor
+from heyan.leads import doubles
+from heyan.leads.queue import LeadUnknown, Taken
+from heyan.settings import Settings
+
+
+class CannotSend(Exception):
+    """No message can go out now: no channel is set up, or its budget is spent."""
+
+
+def may_see(session: Session, account_id: uuid.UUID | None) -> bool:
+    """Tell whether *account_id* holds a live L2 grant to see accounts (I6); without it, masked."""
+    return approvals.granted(session, account_id, Scenario.ACCOUNTS)
+
+
+def text_code(
+    session: Session, settings: Settings, *, phone: str, kind: str, code: str, source: str
+) -> None:
+    """Send *code* by SMS to *phone*; raises `CannotSend`. The code is kept nowhere in the open."""
+    try:
+        outbox = import_module("heyan.notifications.outbox")
+    except ModuleNotFoundError as error:
+        raise CannotSend from error
+    try:
+        outbox.send_code(session, settings, phone=phone, kind=kind, code=code, source=source)
+    except outbox.BudgetSpent as error:
+        raise CannotSend from error
+
+
+def text_account(
+    session: Session, settings: Settings, *, kind: str, phone: str, account_id: uuid.UUID
+) -> None:
+    """Tell the old number of something about its account, as far as a channel is there."""
+    try:
+        outbox = import_module("heyan.notifications.outbox")
+    except ModuleNotFoundError:
+        return
+    outbox.send(session, settings, kind=kind, phone=phone, account_id=account_id)
+
+
+def lead_became(session: Session, actor: Actor, lead_id: uuid.UUID, account_id: uuid.UUID) -> None:
+    """Close the lead that led to an account; one that is unknown or taken stays as it is."""
+    try:
+        doubles.converted(session, actor, lead_id, account_id)
+    except (LeadUnknown, Taken):
+        return
