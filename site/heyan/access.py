@@ -55,6 +55,7 @@ class Permission(enum.Enum):
     STAFF_HOME = "staff_home"
     LEADS_WORK = "leads_work"
     CONTACTS_WORK = "contacts_work"
+    MESSAGES_SEE = "messages_see"
     EVENTS_MANAGE = "events_manage"
     ORGANIZATIONS_SEE = "organizations_see"
     ORGANIZATIONS_MANAGE = "organizations_manage"
@@ -104,6 +105,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.SERVICE: frozenset(
         {P.OWN_ACCOUNT, P.STAFF_HOME, P.VIEWINGS_OWN, P.LEADS_WORK, P.CONTACTS_WORK}
+        | {P.MESSAGES_SEE}
         | {P.ACCOUNTS_ASSIST, P.RIGHTS_WORK, P.APPROVALS_SEE, P.APPROVALS_ASK, P.REGISTRATIONS_SEE}
     ),
     Role.OPERATIONS: frozenset(
@@ -127,6 +129,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
+            P.MESSAGES_SEE,
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
             P.KEEPING_ORDER,
@@ -153,6 +156,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.ADMINISTRATOR: frozenset(
         {
+            P.MESSAGES_SEE,
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
             P.KEEPING_ORDER,

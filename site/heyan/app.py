@@ -91,6 +91,11 @@ def build(settings: Settings) -> Flask:
             blueprint: Blueprint | None = getattr(views, f"{surface}_pages", None)
             if blueprint is not None:
                 app.register_blueprint(blueprint)
+    messages = import_module("heyan.notifications.views")
+    for surface in settings.surfaces:
+        if surface in messages.more_pages:
+            app.register_blueprint(messages.more_pages[surface])
+    app.register_blueprint(messages.common_pages)
     common = import_module("heyan.accounts.views").common_pages
     app.register_blueprint(common)
     guard.assert_declared(app)

@@ -196,6 +196,7 @@ _STAFF_NAV = (
     ("staff_contacts.index", _l("来往"), Permission.CONTACTS_WORK),
     ("staff_rights.index", _l("权利请求"), Permission.RIGHTS_WORK),
     ("staff_assistance.index", _l("账号"), Permission.ACCOUNTS_ASSIST),
+    ("staff_messages.index", _l("邮件短信"), Permission.MESSAGES_SEE),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
     ("staff_agreements.index", _l("协议"), Permission.AGREEMENTS_SEE),

@@ -7,11 +7,15 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, requires
-from heyan.notifications import service, wording
+from heyan.notifications import channel_views, service, staff_views, wording
 
 public_pages = Blueprint("notifications", __name__, url_prefix="/me/notices")
 organizer_pages = Blueprint("organizer_notices", __name__, url_prefix="/organizer/notices")
 staff_pages = Blueprint("staff_notices", __name__, url_prefix="/staff/notices")
+# Served on every surface; the pages of a forgotten password on the public one, of deliveries on
+# the staff's.
+common_pages = channel_views.pages
+more_pages = {"public": channel_views.reset_pages, "staff": staff_views.pages}
 
 
 def _page(realm: Realm, endpoint: str) -> str:
