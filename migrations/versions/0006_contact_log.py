@@ -123,6 +123,7 @@ def _contacts() -> None:
         ("phone_at", ["phone_index", "at", "id"], None),
         ("registration_id", ["registration_id"], None),
         ("delete_after", ["delete_after"], None),
+        ("created_by", ["created_by"], None),
     ):
         op.create_index(f"ix_contacts_{name}", "contacts", columns, postgresql_where=where)
     op.create_table(
@@ -135,6 +136,7 @@ def _contacts() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_contact_notes"),
     )
     op.create_index("ix_contact_notes_contact_id", "contact_notes", ["contact_id", "id"])
+    op.create_index("ix_contact_notes_author_id", "contact_notes", ["author_id"])
 
 
 def _recordings() -> None:
@@ -177,6 +179,7 @@ def _recordings() -> None:
     )
     op.create_index("ix_recordings_contact_id", "recordings", ["contact_id"])
     op.create_index("ix_recordings_key_id", "recordings", ["key_id"])
+    op.create_index("ix_recordings_received_by", "recordings", ["received_by"])
     op.create_index(
         "ix_recordings_due",
         "recordings",

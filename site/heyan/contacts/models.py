@@ -141,7 +141,7 @@ class Contact(Base):
     # S-024: when the result was told to the person, and by which way.
     feedback_at: Mapped[datetime | None]
     feedback_channel: Mapped[ContactChannel | None] = mapped_column(pg_enum(ContactChannel))
-    created_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
+    created_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
@@ -157,7 +157,7 @@ class ContactNote(Base):
 
     id: Mapped[uuid.UUID] = key_column()
     contact_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("contacts.id", ondelete="CASCADE"))
-    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
+    author_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     at: Mapped[datetime]
     note: Mapped[str] = personal("contact.log", EncryptedText("contact_notes.note"))
 
@@ -210,7 +210,7 @@ class Recording(Base):
     part_count: Mapped[int] = mapped_column(Integer)
     key_id: Mapped[str] = mapped_column(ForeignKey("recording_keys.key_id"), index=True)
     upload_token: Mapped[str] = mapped_column(String(64))
-    received_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
+    received_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     received_at: Mapped[datetime]
     destroy_due_at: Mapped[datetime]
     destroy_reason: Mapped[str] = mapped_column(String(24))

@@ -11,13 +11,14 @@ from datetime import timedelta
 import pytest
 
 from heyan import clock
-from heyan.access import Role
+from heyan.access import Role, Scenario
 from heyan.app import build
 from heyan.contacts import reading, service
 from heyan.contacts.models import ContactOutcome
 from heyan.contacts.reading import View
 from heyan.leads.service import phone_index
 from tests.accounts import Browser, quick, some_phone
+from tests.approvals import grant
 from tests.contacts import LOG, act, entry, write
 from tests.enrolment import World, words_of
 from tests.public import leave
@@ -318,3 +319,23 @@ def test_names_are_typed_by_people_and_run_nothing(world: World, clerk: Colleagu
     assert "<script>alert" not in shown
     assert "&lt;script&gt;alert(1)" in shown
     assert "{{7*7}}" in shown
+
+
+def test_a_standing_grant_shows_what_is_masked_while_it_lasts(
+    world: World, clerk: Colleague
+) -> None:
+    """L-06, I6: the role's grant for this scenario asks no reason; each read is audited."""
+    made = entry(clerk, name="司徒静", note="要求更正姓名")
+    with world.session() as session:
+        given = grant(session, Role.SERVICE, Scenario.CONTACTS)
+    try:
+        assert "司徒静" in clerk.get(f"{LOG}?state=mine").text
+        assert "要求更正姓名" in clerk.get(f"{LOG}/{made}").text
+        assert audit_of(world, "contacts.read", made)
+    finally:
+        with world.owner.begin() as connection:
+            connection.exec_driver_sql(
+                "UPDATE standing_grants SET ends_at = now() - interval '1 second'"
+                f" WHERE id = '{given.id}'"
+            )
+    assert "要求更正姓名" not in clerk.get(f"{LOG}/{made}").text

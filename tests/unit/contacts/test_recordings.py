@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+import tracemalloc
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -450,3 +452,44 @@ def test_the_script_hears_why_as_json(clerk: Colleague) -> None:
     assert "这个文件不是录音" in sent.get_json()["errors"]["file"][0]
     sent = attach(clerk, call, sound(), Accept="application/json")
     assert sent.get_json()["redirect"] == f"{LOG}/{call}"
+
+
+def test_two_hundred_megabytes_pass_through_little_memory(
+    world: World, context: Context, clerk: Colleague
+) -> None:
+    """D2, C-63: the largest recording is never whole in memory, going in or coming out."""
+    call, piece = agreed(clerk), bytes(range(256)) * 256
+    count = world.settings.max_recording_bytes // len(piece) - 1
+    digest = hashlib.sha256()
+
+    def stream() -> Iterator[bytes]:
+        nonlocal digest
+        head = sound("wav", len(piece))
+        digest = hashlib.sha256(head)
+        yield head
+        for _number in range(count):
+            digest.update(piece)
+            yield piece
+
+    with world.session() as session:
+        key = sealing_key(session, world.settings.root_public_key)
+        tracemalloc.start()
+        try:
+            recording = recordings.attach(
+                session,
+                world.settings,
+                clerk.actor,
+                world.app.extensions["heyan"].objects,
+                key,
+                call,
+                uuid.uuid4().hex,
+                stream(),
+            )
+            opened = hashlib.sha256()
+            for part in worker.open_recording(context, recording):
+                opened.update(part)
+            _now, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert opened.digest() == digest.digest()
+    assert peak < 80 * MIB, f"{peak / MIB:.0f} MiB at the peak"
