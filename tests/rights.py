@@ -24,9 +24,9 @@ def fresh(world: World, person: Person) -> Person:
     """Give *person* a session with a second step just given."""
     with world.session() as session:
         row = session.scalars(
-            select(LoginSession).where(
-                LoginSession.account_id == person.account_id, LoginSession.revoked_at.is_(None)
-            )
+            select(LoginSession)
+            .where(LoginSession.account_id == person.account_id, LoginSession.revoked_at.is_(None))
+            .order_by(LoginSession.created_at.desc())
         ).first()
         assert row is not None
         token = sessions.rotate(session, row.id, complete=False, step_up=True)

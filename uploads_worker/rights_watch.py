@@ -17,6 +17,7 @@ from heyan.db import transaction
 from heyan.documents.models import Document, Tombstone
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration
+from heyan.retention import holds
 from heyan.rights.models import RightsKind, RightsParty, RightsRequest
 from heyan.students.models import Student
 from uploads_worker import retention
@@ -147,6 +148,8 @@ def _prove(session: Session, now: datetime) -> None:
         if _empty(session, row.account_id, row.student_id):
             _set(session, row.id, verified_at=now)
             record(session, WORKER, "rights.verify", "rights_request", row.id)
+        elif holds.held(session, "account", row.account_id):
+            continue
         elif now - row.closed_at > PROVEN_WITHIN and row.escalated_at is None:
             log.error("rights.deletion_late", rights_request_id=str(row.id))
             for account_id in _holders(session, Permission.RIGHTS_CONFIRM):

@@ -29,6 +29,7 @@ from heyan.registrations.closing import close_account
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.service import load as load_registration
 from heyan.registrations.submission import withdraw as withdraw_registration
+from heyan.retention.holds import held
 from heyan.rights import parties
 from heyan.rights.models import (
     AccessCopy,
@@ -51,6 +52,10 @@ ENDS_REGISTRATION = (IDENTITY_DOCUMENTS, HAND_OVER, GUARDIAN)
 
 class NothingToWithdraw(Exception):
     """There is no such consent that stands."""
+
+
+class Held(Exception):
+    """An authority ordered that this be kept for now (S-059)."""
 
 
 class NumberTaken(Exception):
@@ -136,11 +141,13 @@ def delete_student(
 ) -> RightsRequest:
     """Delete what is kept about one student; registrations that run end with it (S-051 to S-054).
 
-    Raises `students.service.StudentUnknown`.
+    Raises `students.service.StudentUnknown`, `Held`.
     """
     account_id, student_id = _both(asked.account_id, asked.student_id)
     with transaction(session):
         student = load_student(session, account_id, student_id)
+        if held(session, "student", student.id):
+            raise Held
         request = request or receive(session, actor, asked)
         mine = select(Registration.id).where(
             Registration.student_id == student.id, Registration.account_id == account_id

@@ -27,6 +27,7 @@ from heyan.rights.models import (
     RightsCheck,
     RightsKind,
 )
+from heyan.students.forms import check_name, clean_name, parse_day
 
 _SAY = _l("请填写")
 LONG = 2000
@@ -78,14 +79,15 @@ class CorrectForm(Form):
                 raise ValidationError(str(error)) from error
         elif subject == "student_birth_date":
             try:
-                born = date.fromisoformat(text)
+                born = parse_day(text)
             except ValueError as error:
                 raise ValidationError(_("出生日期请写成 2012-03-04 这样")) from error
             if not date(1900, 1, 1) <= born <= clock.local(clock.now()).date():
                 raise ValidationError(_("请检查出生日期的年份"))
             self.value = born.isoformat()
         else:
-            self.value = text
+            self.value = clean_name(text) or ""
+            check_name(self.value)
 
 
 class AskForm(Form):

@@ -23,7 +23,6 @@ from heyan.notifications.service import notify
 from heyan.rights import workdays
 from heyan.rights.models import (
     DeletionGround,
-    RefusalGround,
     RightsApproval,
     RightsChannel,
     RightsCheck,
@@ -153,10 +152,11 @@ def finish(session: Session, actor: Actor, request: RightsRequest, answer: str =
     if request.kind is RightsKind.NEXT_OF_KIN and approvals(session, request.id) < APPROVERS:
         raise NotApproved
     request.state = move(request.state, RightsState.DONE)
-    _close(session, actor, request, answer)
+    close_request(session, actor, request, answer)
 
 
-def _close(session: Session, actor: Actor, request: RightsRequest, answer: str) -> None:
+def close_request(session: Session, actor: Actor, request: RightsRequest, answer: str) -> None:
+    """Close a request whose state was set, in the caller's transaction; its proof goes."""
     moment = clock.now()
     request.acknowledged_at = request.acknowledged_at or moment
     request.answer = answer or None
@@ -308,7 +308,7 @@ def repeated(session: Session, request: RightsRequest) -> int:
 def acknowledge(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
     """Say that the request was received; once is enough. Raises `WrongState` when it is closed."""
     with transaction(session):
-        request = _open(session, request_id)
+        request = open_request(session, request_id)
         if request.acknowledged_at is not None:
             return
         request.acknowledged_at = clock.now()
@@ -322,7 +322,7 @@ def check_identity(
 ) -> None:
     """Write down how it was made sure who asks. Raises `WrongState`."""
     with transaction(session):
-        request = _open(session, request_id)
+        request = open_request(session, request_id)
         request.checked_at = clock.now()
         request.checked_by = actor.id
         request.check = how
@@ -333,93 +333,7 @@ def check_identity(
 def answer(session: Session, actor: Actor, request_id: uuid.UUID, words: str) -> None:
     """Answer in writing and close. Raises `NotChecked`, `NotApproved`, `WrongState`."""
     with transaction(session):
-        finish(session, actor, _open(session, request_id), words)
-
-
-def propose_refusal(
-    session: Session,
-    actor: Actor,
-    request_id: uuid.UUID,
-    ground: RefusalGround | None,
-    words: str,
-) -> None:
-    """Propose to refuse, on one of the seven grounds, with the text that will be sent.
-
-    Raises `NotChecked`, `NoGround`, `WrongState`.
-    """
-    if ground is None or not words.strip():
-        raise NoGround
-    with transaction(session):
-        request = _open(session, request_id)
-        if request.checked_at is None:
-            raise NotChecked
-        request.state = move(request.state, RightsState.REFUSING)
-        request.refusal_ground = ground
-        request.answer = words
-        request.refusal_by = actor.id
-        record(
-            session, actor, "rights.propose_refusal", "rights_request", request.id,
-            ground=ground.value,
-        )  # fmt: skip
-        tell_officers(session, "rights_refusal", request)
-
-
-def confirm_refusal(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
-    """Confirm a refusal that somebody else proposed; it is sent. Raises `SamePerson`."""
-    with transaction(session):
-        request = load(session, request_id, lock=True)
-        if request.state is not RightsState.REFUSING:
-            raise WrongState(request.state.value)
-        if actor.id is None or actor.id == request.refusal_by:
-            raise SamePerson
-        request.refusal_confirmed_by = actor.id
-        request.state = move(request.state, RightsState.REFUSED)
-        _close(session, actor, request, request.answer or "")
-
-
-def drop_refusal(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
-    """Do not refuse after all: the request goes on. Raises `WrongState`."""
-    with transaction(session):
-        request = load(session, request_id, lock=True)
-        request.state = move(request.state, RightsState.OPEN)
-        request.refusal_ground = request.answer = request.refusal_by = None
-        record(session, actor, "rights.drop_refusal", "rights_request", request.id)
-
-
-def tell_fee(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
-    """Tell the person beforehand that a repeated request may cost what it costs.
-
-    Raises `NotRepeated` for the first request (S-069), `WrongState`.
-    """
-    with transaction(session):
-        request = _open(session, request_id)
-        if not repeated(session, request):
-            raise NotRepeated
-        request.fee_told_at = clock.now()
-        record(
-            session, actor, "rights.tell_fee", "rights_request", request.id,
-            repeated=repeated(session, request),
-        )  # fmt: skip
-        if request.account_id:
-            notify(session, request.account_id, "rights_fee", rights_request_id=request.id)
-
-
-def charge_fee(
-    session: Session, actor: Actor, request_id: uuid.UUID, fen: int, cost_record: str
-) -> None:
-    """Record what a repeated request cost. Raises `NotRepeated`, `NotTold`, `WrongState`."""
-    with transaction(session):
-        request = _open(session, request_id)
-        if not repeated(session, request):
-            raise NotRepeated
-        if request.fee_told_at is None:
-            raise NotTold
-        request.fee_fen = fen
-        request.fee_record = cost_record
-        record(
-            session, actor, "rights.charge_fee", "rights_request", request.id,
-            fen=fen, repeated=repeated(session, request),
-        )  # fmt: skip
+        finish(session, actor, open_request(session, request_id), words)
 
 
 def approvals(session: Session, request_id: uuid.UUID) -> int:
@@ -434,28 +348,8 @@ def approvals(session: Session, request_id: uuid.UUID) -> int:
     )
 
 
-def approve_kin(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
-    """Approve a next of kin's request, after death and kinship were checked.
-
-    Neither who took the request nor who checked may approve it. Raises `SamePerson` (also for a
-    second approval of the same person), `NotChecked`, `WrongState`.
-    """
-    with transaction(session):
-        request = _open(session, request_id)
-        if request.kind is not RightsKind.NEXT_OF_KIN:
-            raise WrongState(request.kind.value)
-        if request.checked_at is None or not request.proof:
-            raise NotChecked
-        if actor.id is None or actor.id in (request.received_by, request.checked_by):
-            raise SamePerson
-        # The request's row is held: two clicks come one after the other.
-        if session.get(RightsApproval, (request_id, actor.id)) is not None:
-            raise SamePerson
-        session.add(RightsApproval(request_id=request_id, account_id=actor.id, at=clock.now()))
-        record(session, actor, "rights.approve_kin", "rights_request", request.id)
-
-
-def _open(session: Session, request_id: uuid.UUID) -> RightsRequest:
+def open_request(session: Session, request_id: uuid.UUID) -> RightsRequest:
+    """Return an open request, held until the transaction ends. Raises `WrongState`."""
     request = load(session, request_id, lock=True)
     if request.state is not RightsState.OPEN:
         raise WrongState(request.state.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from heyan import clock, paging, web
 from heyan.access import Permission, Realm, requires
 from heyan.accounts.service import find
 from heyan.registrations.service import RegistrationUnknown
-from heyan.rights import acts, effects, wording, workdays
+from heyan.rights import acts, effects, second_person, wording, workdays
 from heyan.rights import requests as desk
 from heyan.rights.forms import (
     AnswerForm,
@@ -41,6 +42,7 @@ staff_pages = Blueprint("staff_rights", __name__)
 Page = str | Response | tuple[str, int]
 P = Permission
 SIZE = 50
+_NOTHING = _l("这项请求没有可以自动办理的内容，请办好后写明答复。")
 VIEWS: dict[str, Any] = {
     "open": _l("未办结"),
     "overdue": _l("已超时"),
@@ -184,7 +186,7 @@ def refuse(request_id: uuid.UUID) -> Page:
         return _page(request_id, status=422, refuse_form=form)
     return _do(
         request_id,
-        lambda: desk.propose_refusal(
+        lambda: second_person.propose_refusal(
             web.session(), web.actor(), request_id, form.chosen, form.answer.data or ""
         ),
     )
@@ -194,28 +196,34 @@ def refuse(request_id: uuid.UUID) -> Page:
 @requires(P.RIGHTS_CONFIRM, step_up=True)
 def confirm_refusal(request_id: uuid.UUID) -> Page:
     """Confirm somebody else's refusal; it is sent."""
-    return _do(request_id, lambda: desk.confirm_refusal(web.session(), web.actor(), request_id))
+    return _do(
+        request_id, lambda: second_person.confirm_refusal(web.session(), web.actor(), request_id)
+    )
 
 
 @staff_pages.post("/staff/rights/<uuid:request_id>/refuse/drop")
 @requires(P.RIGHTS_CONFIRM)
 def drop_refusal(request_id: uuid.UUID) -> Page:
     """Do not refuse after all."""
-    return _do(request_id, lambda: desk.drop_refusal(web.session(), web.actor(), request_id))
+    return _do(
+        request_id, lambda: second_person.drop_refusal(web.session(), web.actor(), request_id)
+    )
 
 
 @staff_pages.post("/staff/rights/<uuid:request_id>/approve")
 @requires(P.RIGHTS_CONFIRM, step_up=True)
 def approve(request_id: uuid.UUID) -> Page:
     """Approve a next of kin's request; two are needed (L-21)."""
-    return _do(request_id, lambda: desk.approve_kin(web.session(), web.actor(), request_id))
+    return _do(
+        request_id, lambda: second_person.approve_kin(web.session(), web.actor(), request_id)
+    )
 
 
 @staff_pages.post("/staff/rights/<uuid:request_id>/fee/tell")
 @requires(P.RIGHTS_WORK)
 def tell_fee(request_id: uuid.UUID) -> Page:
     """Tell beforehand that a repeated request may cost something (S-069)."""
-    return _do(request_id, lambda: desk.tell_fee(web.session(), web.actor(), request_id))
+    return _do(request_id, lambda: second_person.tell_fee(web.session(), web.actor(), request_id))
 
 
 @staff_pages.post("/staff/rights/<uuid:request_id>/fee")
@@ -228,43 +236,45 @@ def charge_fee(request_id: uuid.UUID) -> Page:
     fen = int(form.yuan.data * 100)
     return _do(
         request_id,
-        lambda: desk.charge_fee(
+        lambda: second_person.charge_fee(
             web.session(), web.actor(), request_id, fen, form.record.data or ""
         ),
     )
 
 
-def _do(request_id: uuid.UUID, act: Any) -> Page:
+# Why an act was not done, in words, and with which status.
+PROBLEMS: dict[type[Exception], tuple[Any, int]] = {
+    desk.NotChecked: (_l("还没有核对请求人的身份，先记录核对经过。"), 409),
+    desk.NotApproved: (_l("近亲属的请求要两位同事批准，现在还不够。"), 409),
+    desk.SamePerson: (
+        _l("提出、登记或核对的人不能自己批准，每人也只能批准一次；请另一位同事来。"),
+        409,
+    ),
+    desk.NotRepeated: (
+        _l("第一次提出的请求不收费；只有多次重复的请求才可以收取成本费用。"),
+        422,
+    ),
+    desk.NotTold: (_l("收费之前要先告知对方，请先记录告知。"), 409),
+    desk.NoGround: (_l("拒绝必须选择七种情形之一，并写明解释。"), 422),
+    acts.Held: (_l("有权机关要求保存，解除之前不能删除；请书面答复对方。"), 409),
+    acts.NumberTaken: (_l("这个手机号已经有别的账号在用，没有更改。"), 409),
+    acts.NotThisKind: (_NOTHING, 409),
+    acts.NothingToWithdraw: (_NOTHING, 409),
+    StudentUnknown: (_NOTHING, 409),
+    RegistrationUnknown: (_NOTHING, 409),
+    WrongState: (_l("这项请求的状态已经变了，请看现在的状态。"), 409),
+}
+
+
+def _do(request_id: uuid.UUID, act: Callable[[], object]) -> Page:
     """Carry out *act*, or show the page again with why not."""
     try:
         act()
     except desk.RequestUnknown:
         abort(404)
-    except desk.NotChecked:
-        return _page(request_id, problem=_("还没有核对请求人的身份，先记录核对经过。"), status=409)
-    except desk.NotApproved:
-        words = _("近亲属的请求要两位同事批准，现在还不够。")
-        return _page(request_id, problem=words, status=409)
-    except desk.SamePerson:
-        words = _("提出、登记或核对的人不能自己批准，每人也只能批准一次；请另一位同事来。")
-        return _page(request_id, problem=words, status=409)
-    except desk.NotRepeated:
-        words = _("第一次提出的请求不收费；只有多次重复的请求才可以收取成本费用。")
-        return _page(request_id, problem=words, status=422)
-    except desk.NotTold:
-        words = _("收费之前要先告知对方，请先记录告知。")
-        return _page(request_id, problem=words, status=409)
-    except desk.NoGround:
-        words = _("拒绝必须选择七种情形之一，并写明解释。")
-        return _page(request_id, problem=words, status=422)
-    except acts.NumberTaken:
-        words = _("这个手机号已经有别的账号在用，没有更改。")
-        return _page(request_id, problem=words, status=409)
-    except (acts.NotThisKind, acts.NothingToWithdraw, StudentUnknown, RegistrationUnknown):
-        words = _("这项请求没有可以自动办理的内容，请办好后写明答复。")
-        return _page(request_id, problem=words, status=409)
-    except WrongState:
-        return _page(request_id, problem=_("这项请求的状态已经变了，请看现在的状态。"), status=409)
+    except tuple(PROBLEMS) as error:
+        words, status = PROBLEMS[type(error)]
+        return _page(request_id, problem=str(words), status=status)
     web.flash("success", _("已记录。"))
     return redirect(url_for("staff_rights.show", request_id=request_id), 303)
 

@@ -267,6 +267,10 @@ def delete() -> Page:
         done = acts.delete_student(session, web.actor(), asked, web.evidence(), text)
     except students.StudentUnknown:
         abort(404)
+    except acts.Held:
+        abort(
+            409, description=_("依法须配合有权机关保存这些信息，暂时不能删除；解除后您可以再来。")
+        )
     web.flash("success", _("已删除；封存的材料正在销毁，销毁后给您凭证。"))
     return redirect(url_for("rights.show", request_id=done.id), 303)
 
