@@ -259,6 +259,16 @@ class InvitePersonForm(Form):
 class InviteStaffForm(InvitePersonForm):
     """A colleague with one or more roles."""
 
+    staff_number = StringField(
+        _l("员工编号"),
+        [
+            InputRequired(_l("请填写员工编号")),
+            Length(max=40, message=_l("员工编号最多 40 个字符")),
+        ],
+        filters=[strip],
+        description=_l("一个人只有一个编号。同一个人有两个账号时，两个账号也只算一个人"),
+        render_kw={"autocomplete": "off"},
+    )
     roles = SelectMultipleField(
         _l("职责"),
         choices=[

@@ -15,9 +15,10 @@ from sqlalchemy import Select, Update, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.access import Permission, Realm, allowed
+from heyan.access import Permission, Realm, Scenario, allowed
 from heyan.accounts.models import AccountStatus
 from heyan.accounts.people import people
+from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
 from heyan.db import transaction
@@ -199,9 +200,10 @@ def reveal(
     """Return name, number and note of a lead, with one audit entry that says why.
 
     Raises `NotNow` for a live lead outside the hours in which people may be called, and for a
-    number that asked not to be called.
+    number that asked not to be called; `NotGranted` without a live grant (S-091).
     """
     with transaction(session):
+        require_grant(session, actor.id, Scenario.LEADS)
         row = _load(session, lead_id)
         to_call = reason == "call"
         barred = session.get(DoNotContact, row.phone_index) is not None

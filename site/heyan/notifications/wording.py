@@ -26,6 +26,9 @@ _WORDS = {
         "原来的同意不再适用（例如主办单位的名称或联系方式变了）。请重新阅读并决定；在您决定之前，"
         "材料不会交给主办单位。"
     ),
+    "document_shown": _l("经审批，本站一名工作人员查看了一份材料；原因和批准可以在材料页看到。"),
+    "viewing_ready": _l("经批准查看的内容已经备好，只有您的密钥打得开。"),
+    "viewing_refused": _l("经批准查看的内容没有制作，请看原因。"),
     "document_destroyed": _l("一份材料已经销毁，可以下载销毁凭证。"),
     "account_new_device": _l("有人在一台新设备上登录了您的账号。不是您本人的话，请马上修改密码。"),
     "account_register_attempt": _l(
@@ -71,6 +74,14 @@ _WORDS = {
     "account_changed_phone": _l("账号的手机号已更换，原来的号码不能再登录。"),
     "account_changed_factor": _l("账号的动态验证码已按申请解除。"),
     "incident_account": _l("有账号被报告为遭人盗用，已冻结。请核实情况，决定是否按安全事件处理。"),
+    "grant_proposed": _l("有一项联系信息的授权等着您批准。"),
+    "grant_approved": _l("您提出的联系信息授权已经批准。"),
+    "grant_refused": _l("您提出的联系信息授权没有批准，请看理由。"),
+    "grant_ending": _l("有一项联系信息的授权快到期了。仍然需要的，请提出新的授权。"),
+    "request_waiting": _l("有一项查看申请等着批准。"),
+    "request_approved": _l("您的查看申请已经批准，请在到期之前办完。"),
+    "request_refused": _l("您的查看申请没有批准，请看理由。"),
+    "request_ended": _l("您的查看申请已被提前结束。"),
     "agreement_ending": _l("有一份协议快到期了。到期之后不再向对方交出任何信息，请安排续签。"),
     "agreement_over": _l("有一份协议已经结束。请向对方索取归还或删除的书面确认，并登记。"),
     "account_wrong_codes": _l(
@@ -138,11 +149,17 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     """Return where the notice leads, as (address, words)."""
     if notice.kind.startswith("account_change_") and realm is Realm.PUBLIC:
         return url_for("assistance.own_changes"), str(_("查看并停止"))
+    if notice.kind.startswith("grant_"):
+        return url_for("staff_approvals.grants"), str(_("看授权"))
+    if notice.kind.startswith("request_") and (asked := notice.params.get("request_id")):
+        return url_for("staff_approvals.show", request_id=asked), str(_("看这个申请"))
     if agreement_id := notice.params.get("agreement_id"):
         address = url_for("staff_agreements.show", agreement_id=agreement_id)
         return address, str(_("看这份协议"))
     if notice.kind.startswith("rights_"):
         return _rights_link(notice, realm)
+    if notice.kind.startswith("viewing_"):
+        return url_for("viewings.index"), str(_("去查看"))
     if notice.kind.startswith("account_") or realm is Realm.STAFF:
         return url_for("accounts.sessions"), str(_("查看账号安全"))
     if realm is Realm.ORGANIZER:

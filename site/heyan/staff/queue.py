@@ -15,6 +15,7 @@ from heyan.access import Permission
 from heyan.accounts import loss, reviews
 from heyan.accounts.sessions import SignedIn
 from heyan.agreements import service as agreements
+from heyan.approvals import grants, requests
 from heyan.assistance import service as assistance
 from heyan.audit import service as audit
 from heyan.contacts import service as contacts
@@ -27,9 +28,13 @@ from heyan.releases.models import RecipientStatus
 from heyan.retention import figures as keeping
 from heyan.retention import holds
 from heyan.rights import requests as rights
+from heyan.viewings import keys as staff_keys
+from heyan.viewings import service as viewings
 
 # An offered batch that nobody acknowledged for this long is named to both sides (L2b).
 ACKNOWLEDGE_WITHIN = timedelta(days=7)
+# A request to see something that waits longer than half a working day is overdue.
+DECIDE_WITHIN = timedelta(hours=4)
 # A review of access is named this long before it is due.
 REVIEW_NAMED = timedelta(days=7)
 
@@ -58,6 +63,19 @@ def waiting_for(session: Session, person: SignedIn) -> list[Waiting]:
 def _leads(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     live, overdue = leads.waiting(session)
     yield Waiting(_("等着回电的人"), live, overdue, url_for("staff_leads.index"))
+
+
+def _viewings(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    count = viewings.ready_count(session, person.account_id)
+    if count:
+        yield Waiting(_("备好了、等着我查看的内容"), count, 0, url_for("viewings.index"))
+
+
+def _staff_keys(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    count = staff_keys.waiting_count(session)
+    if count:
+        address = url_for("viewings.confirmations")
+        yield Waiting(_("等着当面核对的同事密钥"), count, 0, address)
 
 
 def _contacts(session: Session, person: SignedIn) -> Iterator[Waiting]:
@@ -221,7 +239,24 @@ def _access_review(session: Session, _person: SignedIn) -> Iterator[Waiting]:
         yield Waiting(_("到期的权限复核"), 1, late, url_for("staff_accounts.review"))
 
 
+def _requests(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    waiting, late = requests.waiting_counts(session, person.account_id, DECIDE_WITHIN)
+    address = url_for("staff_approvals.index", state="waiting")
+    yield Waiting(_("等我批准的查看申请"), waiting, late, address)
+
+
+def _grants(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    yield Waiting(
+        _("等着批准的联系信息授权"),
+        grants.waiting_count(session),
+        0,
+        url_for("staff_approvals.grants"),
+    )
+
+
 _READERS = (
+    (Permission.APPROVALS_DECIDE, _requests),
+    (Permission.GRANTS_APPROVE, _grants),
     (Permission.LEADS_WORK, _leads),
     (Permission.RIGHTS_WORK, _rights),
     (Permission.RIGHTS_CONFIRM, _refusals),
@@ -235,6 +270,8 @@ _READERS = (
     (Permission.ACCOUNTS_ASSIST, _changes),
     (Permission.AGREEMENTS_APPROVE, _activate),
     (Permission.AGREEMENTS_MANAGE, _agreements),
+    (Permission.VIEWINGS_OWN, _viewings),
+    (Permission.VIEWINGS_KEYS_CONFIRM, _staff_keys),
     (Permission.AUDIT_READ, _audit),
     (Permission.FACTORS_RESET, _lost_factors),
     (Permission.ACCESS_REVIEW, _access_review),

@@ -11,12 +11,24 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from heyan import paging, web
-from heyan.access import GRANTS, REALM_OF, Permission, Realm, Role, requires
+from heyan.access import (
+    GRANTS,
+    REALM_OF,
+    SCENARIOS,
+    Permission,
+    Realm,
+    Role,
+    Scenario,
+    requires,
+)
 from heyan.accounts import service as accounts
 from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, RolesRefused
 from heyan.accounts.forms import InviteStaffForm
 from heyan.accounts.models import AccountStatus
 from heyan.accounts.pages import ROLE_NAMES, invitation_life, person
+from heyan.approvals.grants import live_until
+from heyan.approvals.requests import APPROVERS, HOURS
+from heyan.approvals.wording import SCENARIO_NAMES
 from heyan.staff.queue import waiting_for
 
 staff_pages = Blueprint("staff", __name__, url_prefix="/staff")
@@ -40,9 +52,17 @@ PERMISSION_NAMES: dict[Permission, Any] = {
     Permission.RECIPIENTS_CONFIRM: _l("核对密钥指纹"),
     Permission.RECIPIENTS_APPROVE: _l("批准密钥"),
     Permission.STAFF_MANAGE: _l("管理人员"),
+    Permission.VIEWINGS_OWN: _l("打开经批准查看的材料"),
+    Permission.VIEWINGS_KEYS_CONFIRM: _l("核对同事的查看密钥"),
     Permission.RIGHTS_WORK: _l("办理权利请求"),
     Permission.RIGHTS_CONFIRM: _l("确认拒绝、批准近亲属请求"),
     Permission.AUDIT_READ: _l("查阅审计"),
+    Permission.APPROVALS_SEE: _l("查看审批和授权"),
+    Permission.APPROVALS_ASK: _l("申请查看敏感信息"),
+    Permission.APPROVALS_DECIDE: _l("批准查看申请"),
+    Permission.GRANTS_PROPOSE: _l("提出联系信息的授权"),
+    Permission.GRANTS_APPROVE: _l("批准联系信息的授权"),
+    Permission.REGISTRATIONS_SEE: _l("按报名号查询（不显示姓名和联系方式）"),
     Permission.FACTORS_RESET: _l("核实丢失的第二样证明"),
     Permission.ACCESS_REVIEW: _l("定期复核权限"),
 }
@@ -58,13 +78,27 @@ def home() -> Page:
 @staff_pages.get("/access")
 @requires(Permission.AUDIT_READ)
 def access() -> Page:
-    """Show which role may do what, from the code that decides it."""
+    """Show which role may do what, and see what for, from the code that decides it (I2, S-086)."""
+    staff = [role for role in Role if REALM_OF[role] is Realm.STAFF]
+    live = live_until(web.session())
     return render_template(
         "staff/access.html",
         roles=[(role, ROLE_NAMES[role.value], REALM_OF[role].value) for role in Role],
         permissions=[
             (PERMISSION_NAMES.get(item, item.value), [item in GRANTS[role] for role in Role])
             for item in Permission
+        ],
+        scenarios=[
+            (
+                SCENARIO_NAMES[scenario],
+                [(role in SCENARIOS[scenario], live.get((role, scenario))) for role in staff],
+            )
+            for scenario in Scenario
+        ],
+        staff=[ROLE_NAMES[role.value] for role in staff],
+        approvers=[
+            (level, [ROLE_NAMES[role.value] for role in Role if role in needed], HOURS[level])
+            for level, needed in APPROVERS.items()
         ],
     )
 
@@ -112,6 +146,7 @@ def invite() -> Page:
                 realm=Realm.STAFF,
                 login=form.login.data or "",
                 name=form.name.data or "",
+                staff_number=form.staff_number.data or "",
                 roles=[Role(value) for value in form.roles.data or ()],
                 lifetime=invitation_life(),
             )
