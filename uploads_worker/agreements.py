@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session, load_only
 
 from heyan import clock
@@ -17,6 +17,7 @@ from heyan.classification import REGISTRY
 from heyan.db import transaction
 from heyan.notifications.service import notify
 from uploads_worker.context import Context
+from uploads_worker.keeping.rules import overdue, rule
 
 # Days before the end at which staff hear of it; 0 asks for the confirmation of deletion (L-12).
 MARKS = (0, 14, 60)
@@ -24,7 +25,7 @@ TOLD = (Role.OPERATIONS, Role.PRIVACY_OFFICER)
 
 
 def tend_agreements(context: Context) -> None:
-    """Tell staff once a mark of agreements that end, and delete texts whose period is over."""
+    """Tell staff, once a mark, of agreements that end."""
     moment = clock.now()
     with context.sessions() as session, transaction(session):
         ending = session.scalars(
@@ -55,7 +56,6 @@ def tend_agreements(context: Context) -> None:
             for account_id in people:
                 notify(session, account_id, kind, agreement_id=row.id, days=mark)
             record(session, WORKER, "agreements.remind", "agreement", row.id, days=mark)
-    _forget(context)
 
 
 def _told(session: Session) -> list[uuid.UUID]:
@@ -69,17 +69,32 @@ def _told(session: Session) -> list[uuid.UUID]:
     )
 
 
-def _forget(context: Context) -> None:
-    """Delete the texts of agreements that ended longer ago than the registry keeps them."""
-    before = clock.now() - timedelta(days=REGISTRY["agreement.document"].days or 0)
+def _over(moment: datetime) -> ColumnElement[bool]:
+    before = moment - timedelta(days=REGISTRY["agreement.document"].days or 0)
     old = select(Agreement.id).where(
-        or_(Agreement.ended_at < before, Agreement.valid_until < before)
+        or_(Agreement.ended_at <= before, Agreement.valid_until <= before)
     )
+    return AgreementDocument.agreement_id.in_(old)
+
+
+def forget(context: Context) -> int:
+    """Delete the texts of agreements that ended longer ago than the registry keeps them."""
     with context.sessions() as session, transaction(session):
         gone = session.scalars(
             delete(AgreementDocument)
-            .where(AgreementDocument.agreement_id.in_(old))
+            .where(_over(clock.now()))
             .returning(AgreementDocument.agreement_id)
         ).all()
         for agreement_id in gone:
             record(session, WORKER, "agreements.forget", "agreement", agreement_id)
+    return len(gone)
+
+
+RULES = (
+    rule(
+        "agreement_documents",
+        "agreement.document",
+        "agreement_documents",
+        overdue(AgreementDocument, _over),
+    ),
+)

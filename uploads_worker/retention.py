@@ -37,6 +37,7 @@ from heyan.accounts.models import (
     TotpFactor,
     TrustedDevice,
 )
+from heyan.assistance.models import AccountChange, AccountCode, AccountFreeze, OpenedAccount
 from heyan.audit.service import WORKER, record
 from heyan.classification import REGISTRY
 from heyan.consent.models import ConsentRecord
@@ -217,6 +218,10 @@ def erase_account(
         Notice,
         Reach,
         Proof,
+        OpenedAccount,
+        AccountCode,
+        AccountChange,
+        AccountFreeze,
     ):
         session.execute(delete(table).where(table.account_id == account_id))
     # The state of what was sent stays for its 12 months; to whom does not.

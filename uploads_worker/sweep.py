@@ -31,6 +31,8 @@ from heyan.retention.models import ArchiveItem
 from heyan.rights.models import AccessCopy
 from heyan.viewings.models import Viewing
 from uploads_worker import (
+    agreements,
+    assisting,
     audit_expiry,
     contacts,
     destruction,
@@ -39,6 +41,7 @@ from uploads_worker import (
     messages,
     recordings,
     retention,
+    usage,
 )
 from uploads_worker.context import Context
 from uploads_worker.keeping import archive, holds_journal
@@ -333,6 +336,10 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "notices": _rows(Notice, lambda: Notice.at < clock.now() - NOTICES),
     "rate_limits": _limits,
     "messages": messages.expire,
+    "agreement_documents": agreements.forget,
+    "assistance": assisting.expire,
+    "usage_sums": usage.add_up,
+    "usage": usage.expire,
     "answers": retention.answers,
     # First erased, then warned: a month lies between.
     "closed_accounts": retention.erase_closed,

@@ -24,7 +24,7 @@ WORKER: dict[str, str] = {
     "data_sources": "",
     "opened_accounts": "DELETE, SELECT (account_id)",
     "account_codes": "DELETE, SELECT (id, account_id, expires_at)",
-    "account_changes": "DELETE, SELECT (id, account_id, ended_at)",
+    "account_changes": "DELETE, SELECT (id, account_id, asked_at)",
     "account_freezes": "SELECT, DELETE",
 }
 

@@ -58,6 +58,9 @@ SOURCES = (
     "uploads_worker.keeping.first_rules",
     "uploads_worker.contact_rules",
     "uploads_worker.message_rules",
+    "uploads_worker.usage",
+    "uploads_worker.agreements",
+    "uploads_worker.assisting",
 )
 
 

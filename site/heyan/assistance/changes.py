@@ -126,7 +126,7 @@ def confirm(
         doors.text_account(
             session,
             settings,
-            kind="account_change",
+            kind=f"account_change_{row.kind.value}",
             phone=account.login,
             account_id=row.account_id,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from importlib import import_module
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +11,7 @@ from heyan.approvals import service as approvals
 from heyan.audit.service import Actor
 from heyan.leads import doubles
 from heyan.leads.queue import LeadUnknown, Taken
+from heyan.notifications import outbox
 from heyan.settings import Settings
 
 
@@ -28,10 +28,8 @@ def text_code(
     session: Session, settings: Settings, *, phone: str, kind: str, code: str, source: str
 ) -> None:
     """Send *code* by SMS to *phone*; raises `CannotSend`. The code is kept nowhere in the open."""
-    try:
-        outbox = import_module("heyan.notifications.outbox")
-    except ModuleNotFoundError as error:
-        raise CannotSend from error
+    if "sms" not in settings.channels:
+        raise CannotSend
     try:
         outbox.send_code(session, settings, phone=phone, kind=kind, code=code, source=source)
     except outbox.BudgetSpent as error:
@@ -42,9 +40,7 @@ def text_account(
     session: Session, settings: Settings, *, kind: str, phone: str, account_id: uuid.UUID
 ) -> None:
     """Tell the old number of something about its account, as far as a channel is there."""
-    try:
-        outbox = import_module("heyan.notifications.outbox")
-    except ModuleNotFoundError:
+    if "sms" not in settings.channels:
         return
     outbox.send(session, settings, kind=kind, phone=phone, account_id=account_id)
 
