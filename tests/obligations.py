@@ -65,6 +65,7 @@ CONTROLS = {
         11: "double click, retry, back: one document, one object, one audit pair",
         12: "closed, foreign, decided, withdrawn: refused before the body is read",
         13: "no plaintext file while uploading; core dumps off",
+        14: "recordings sniffed, sized, scanned; a scanner without an answer keeps the file out",
         15: "a ciphertext opens only in its own event, registration, document, kind",
         16: "memory, environment and files of the web host hold no key, number, document",
         17: "vault key unsigned, foreign, expired or rolled back: refused before the body",
@@ -131,6 +132,8 @@ REQUIREMENTS = {
     "C2": "documents by kind and specification; ID numbers checked and sealed",
     "C3": "custody page with receipts that verify",
     "C5": "decision, reason, replacement before the deadline",
+    "D1": "the contact log: every channel, follow-ups, disputes, outcomes, bound or not",
+    "D2": "recordings sealed as a stream, with consent; destroyed in their time",
     "F4": "with cookies refused reading and leads still work",
     "H1": "endpoints of another region are refused",
     "H2": "destruction is a proven fact",
@@ -142,7 +145,15 @@ REQUIREMENTS = {
 }
 
 # Clauses of the policy: what the site has to do, as the person who reads it would check.
-CLAUSES: dict[str, str] = {}
+CLAUSES: dict[str, str] = {
+    "S-019": "who asked not to be called is in no list of calls",
+    "S-022": "the contact log, with recordings of every kind and without",
+    "S-023": "found by lead, account and number; masked without a grant; no unapproved export",
+    "S-024": "no closing without an outcome; telling the result is dated",
+    "S-025": "who refuses is served without a recording; attaching one answers 409",
+}
 
 # What the law asks beyond the policy.
-LAW: dict[str, str] = {}
+LAW: dict[str, str] = {
+    "L-39": "nobody is called at night, nor who asked not to be",
+}
