@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.accounts.pages import ROLE_NAMES
+from heyan.approvals.wording import PURPOSES
 from heyan.consent.purposes import HAND_OVER
 from heyan.decisions.models import Decision, Outcome
 from heyan.decisions.reasons import Reason, reason
@@ -47,6 +49,17 @@ class Seal:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """One time that a copy was made for somebody on the staff: no names, roles only."""
+
+    made_at: datetime | None
+    shown_at: datetime | None
+    destroyed_at: datetime | None
+    purpose: Any
+    approved_by: list[str]
+
+
+@dataclass(frozen=True)
 class Custody:
     """What the custody page shows of one document."""
 
@@ -55,6 +68,7 @@ class Custody:
     reason_text: str
     destroy_at: datetime
     destroyed: bool
+    shown: list[Shown]
 
 
 def custody_of(
@@ -82,7 +96,23 @@ def custody_of(
         reason_text=decision.reason_text if decision is not None and came_back else "",
         destroy_at=document.destroy_due_at,
         destroyed=document.destroyed_at is not None,
+        shown=shown_to_staff(steps),
     )
+
+
+def shown_to_staff(steps: list[CustodyEvent]) -> list[Shown]:
+    """Return when a copy of the document was shown to the company's staff, the earliest first."""
+    by_viewing: dict[str, dict[CustodyStep, CustodyEvent]] = {}
+    for step in steps:
+        if step.step in (C.COPIED, C.SHOWN, C.COPY_DESTROYED):
+            by_viewing.setdefault(str(step.details.get("viewing_id")), {})[step.step] = step
+    found = []
+    for one in by_viewing.values():
+        facts = one[C.SHOWN].details if C.SHOWN in one else {}
+        times = [one[at].at if at in one else None for at in (C.COPIED, C.SHOWN, C.COPY_DESTROYED)]
+        roles = [str(ROLE_NAMES.get(role, role)) for role in facts.get("approved_by", [])]
+        found.append(Shown(*times, PURPOSES.get(str(facts.get("purpose"))), roles))
+    return found
 
 
 def _stamp(seal: Seal, step: CustodyEvent | None) -> Seal:

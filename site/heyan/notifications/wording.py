@@ -158,10 +158,8 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
         return address, str(_("看这份协议"))
     if notice.kind.startswith("rights_"):
         return _rights_link(notice, realm)
-    if notice.kind.startswith("viewing_"):
-        return url_for("viewings.index"), str(_("去查看"))
     if notice.kind.startswith("account_") or realm is Realm.STAFF:
-        return url_for("accounts.sessions"), str(_("查看账号安全"))
+        return _own_link(notice)
     if realm is Realm.ORGANIZER:
         if notice.kind in ("registration_withdrawn", "registration_corrected"):
             return url_for("organizer_rights.index"), str(_("照办后在这里确认"))
@@ -173,6 +171,12 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if registration_id := notice.params.get("registration_id"):
         return url_for("registrations.show", registration_id=registration_id), str(_("看这次报名"))
     return url_for("registrations.index"), str(_("查看我的报名"))
+
+
+def _own_link(notice: Notice) -> tuple[str, str]:
+    if notice.kind.startswith("viewing_"):
+        return url_for("viewings.index"), str(_("去查看"))
+    return url_for("accounts.sessions"), str(_("查看账号安全"))
 
 
 def _rights_link(notice: Notice, realm: Realm) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.approvals.models import AccessRequest
 from heyan.documents.models import Document
 from heyan.viewings.models import StaffKey, StaffKeyStatus, Viewing, ViewingItem, ViewingState
 from heyan.viewings.service import subject_ids
@@ -37,6 +38,12 @@ def approval(session: Session, viewing: Viewing) -> Confirmed | None:
     if frozenset(found.subject_ids) != subject_ids(session, viewing.id):
         return None
     return found
+
+
+def purpose_of(session: Session, viewing: Viewing) -> str:
+    """Return the purpose class that the request named (`heyan.approvals.wording.PURPOSES`)."""
+    rows = select(AccessRequest.purpose).where(AccessRequest.id == viewing.request_id)
+    return session.scalar(rows) or ""
 
 
 def live(session: Session, viewing: Viewing) -> Confirmed | None:

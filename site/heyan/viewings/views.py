@@ -137,7 +137,7 @@ def file(viewing_id: uuid.UUID) -> Response:
         try:
             service.begin_fetch(
                 web.session(), actor, account, viewing_id,
-                purpose=approval.scenario, roles=approval.roles,
+                purpose=standing.purpose_of(web.session(), row), roles=approval.roles,
             )  # fmt: skip
         except ViewingUnknown:
             abort(404)

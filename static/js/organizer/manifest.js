@@ -5,6 +5,15 @@ import { Problem } from "./problem.js";
 
 export const MANIFEST_TYPE = "application/vnd.heyan.release-manifest+json";
 export const INDEX_TYPE = "application/vnd.heyan.release-index+json";
+/** What a batch for an organizer is called in what is signed. */
+export const RELEASE = {
+  type: MANIFEST_TYPE, format: "heyan-release/1", indexType: INDEX_TYPE, indexFormat: "heyan-index/1",
+};
+/** The same of what is opened for one person of the staff: neither passes for the other. */
+export const VIEWING = {
+  type: "application/vnd.heyan.viewing-manifest+json", format: "heyan-viewing/1",
+  indexType: "application/vnd.heyan.viewing-index+json", indexFormat: "heyan-viewing-index/1",
+};
 export const SEGMENT_BYTES = 4194304;
 
 /** The bytes that a DSSE signature covers (pre-authentication encoding, DSSE v1). */
@@ -67,10 +76,10 @@ export async function openEnvelope(text, root, type) {
  * Verify a release manifest against what this page expects.
  * @param {string} text @param {{root: Uint8Array, releaseId: string, recipient: string}} expected
  */
-export async function openManifest(text, expected) {
-  const payload = await openEnvelope(text, expected.root, MANIFEST_TYPE);
+export async function openManifest(text, expected, kind = RELEASE) {
+  const payload = await openEnvelope(text, expected.root, kind.type);
   const manifest = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(payload));
-  if (manifest.format !== "heyan-release/1") throw new Problem("manifest_format");
+  if (manifest.format !== kind.format) throw new Problem("manifest_format");
   if (manifest.release_id !== expected.releaseId) throw new Problem("manifest_other_release");
   // A release may also be made for a recovery key; the signed manifest names each.
   const made = Array.isArray(manifest.recipients) ? manifest.recipients : [];
@@ -86,16 +95,16 @@ export async function openManifest(text, expected) {
 }
 
 /** Check index.json's digest (from the manifest) and its own signature; return the index. */
-export async function openIndex(indexBytes, signatureBytes, manifest, root) {
+export async function openIndex(indexBytes, signatureBytes, manifest, root, kind = RELEASE) {
   if ((await sha256Hex(indexBytes)) !== manifest.index_sha256) throw new Problem("index_digest");
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const detached = JSON.parse(decoder.decode(signatureBytes));
-  const covered = pae(INDEX_TYPE, indexBytes);
-  if (detached.payloadType !== INDEX_TYPE || !(await signedBy(detached.signatures, root, covered))) {
+  const covered = pae(kind.indexType, indexBytes);
+  if (detached.payloadType !== kind.indexType || !(await signedBy(detached.signatures, root, covered))) {
     throw new Problem("index_signature");
   }
   const index = JSON.parse(decoder.decode(indexBytes));
-  if (index.format !== "heyan-index/1" || index.release_id !== manifest.release_id) {
+  if (index.format !== kind.indexFormat || index.release_id !== manifest.release_id) {
     throw new Problem("index_digest");
   }
   return index;
