@@ -43,6 +43,9 @@ from heyan.policies.models import PolicyKind
 from heyan.policies.service import publish
 from heyan.releases import recipients
 from heyan.releases.models import Release, ReleaseState
+from heyan.rights import copies
+from heyan.rights import requests as rights
+from heyan.rights.models import PartyNews, RightsKind, RightsParty
 from tests.enrolment import World
 
 Somebody = str
@@ -123,14 +126,25 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "decisions.template:kind": lambda _universe: "csv",
     "policies.*:kind": lambda _universe: "privacy",
     "version": lambda _universe: "trial",
+    "token": lambda _universe: "nobody-was-sent-this-link",
     "staff_organizations.reissue_owner:account_id": lambda universe: universe.accounts["owner_x"],
     "organizations.*:account_id": lambda universe: universe.accounts["member_x"],
     "staff.*:account_id": lambda universe: universe.accounts["auditor"],
     "staff_events.close:event_id": lambda universe: universe.ids["event"].id,
 }
+ARGUMENTS |= {
+    "rights.show:request_id": lambda universe: universe.ids["rights_request"],
+    "staff_rights.*:request_id": lambda universe: universe.ids["rights_request"],
+    "copy_id": lambda universe: universe.ids["copy"],
+    "consent_id": lambda universe: universe.ids["consent"],
+    "party_id": lambda universe: universe.ids["party"],
+}
 # Arguments that belong to a student or an organizer: another's must not be found.
 OWNED = {
     Realm.PUBLIC: {
+        "copy_id",
+        "consent_id",
+        "request_id",
         "passkey_id",
         "session_id",
         "registration_id",
@@ -138,7 +152,14 @@ OWNED = {
         "student_id",
         "notice_id",
     },
-    Realm.ORGANIZER: {"release_id", "recipient_id", "account_id", "event_id", "document_id"},
+    Realm.ORGANIZER: {
+        "party_id",
+        "release_id",
+        "recipient_id",
+        "account_id",
+        "event_id",
+        "document_id",
+    },
 }
 
 
@@ -303,6 +324,7 @@ def _things(universe: Universe) -> None:
         session.add(contact)
         session.commit()
         universe.ids["contact"] = contact.id
+    _rights(universe)
     draft = world.event(status=EventStatus.DRAFT, with_key=False)
     universe.ids["draft"] = draft
     (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)
@@ -337,6 +359,35 @@ def _things(universe: Universe) -> None:
             {"i": notice, "a": universe.accounts["student_a"], "t": moment},
         )
         universe.ids["notice"] = notice
+
+
+def _rights(universe: Universe) -> None:
+    """A request of student A, a copy that is being made, and what the organizer was told."""
+    world, student = universe.world, universe.accounts["student_a"]
+    actor = Actor("public", student)
+    with world.session() as session:
+        request = rights.receive(
+            session,
+            actor,
+            rights.Asked(kind=RightsKind.EXPLAIN, account_id=student, signed_in=True),
+        )
+        universe.ids["rights_request"] = request.id
+        universe.ids["copy"] = copies.order(session, world.settings, actor, student).id
+        party = RightsParty(
+            account_id=student,
+            registration_id=universe.ids["registration"],
+            organization_id=universe.ids["event"].organization_id,
+            news=PartyNews.CORRECTED,
+            told_at=clock.now(),
+        )
+        session.add(party)
+        session.commit()
+        universe.ids["party"] = party.id
+    (found,) = world.rows(
+        "SELECT id FROM consent_records WHERE registration_id = :r AND purpose = 'hand_over'",
+        r=universe.ids["registration"],
+    )
+    universe.ids["consent"] = found.id
 
 
 # --- what is in the database ------------------------------------------------------------------

@@ -21,6 +21,8 @@ from heyan.audit import service as audit
 from heyan.contacts import service as contacts
 from heyan.events import editing
 from heyan.leads import service as leads
+from heyan.notifications import delivery
+from heyan.notifications.models import MessageChannel
 from heyan.organizations import service as organizations
 from heyan.releases import recipients
 from heyan.releases import service as releases
@@ -254,7 +256,20 @@ def _grants(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _messages(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    parked = delivery.parked(session)
+    address = url_for("staff_messages.index", state="failed")
+    yield Waiting(_("24 小时内发不出去的邮件和短信"), parked, parked, address)
+    if delivery.breaker(session, web.settings()):
+        yield Waiting(_("短信到了全站上限，已停发"), 1, 1, url_for("staff_messages.index"))
+    if len(web.settings().channels) < len(MessageChannel):
+        words = _("没有配置服务商、关着的通知渠道")
+        off = len(MessageChannel) - len(web.settings().channels)
+        yield Waiting(words, off, 0, url_for("staff_messages.index"))
+
+
 _READERS = (
+    (Permission.STAFF_MANAGE, _messages),
     (Permission.APPROVALS_DECIDE, _requests),
     (Permission.GRANTS_APPROVE, _grants),
     (Permission.LEADS_WORK, _leads),
