@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from heyan import logs
-from uploads_worker import cli_pins
+from uploads_worker import cli_keeping, cli_pins
 from uploads_worker.console import say
 from uploads_worker.context import Context
 from uploads_worker.keyring import STRONG, Keyring, KeyringError, KmsHook
@@ -264,6 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--once", action="store_true", help="run what waits and is due, then exit")
 
     cli_pins.add(commands, _add)
+    cli_keeping.add(commands, _add, _group)
 
     keyring = _group(commands, "keyring", "copies of the keyring, and its passphrase")
     backup = _add(keyring, "backup", _backup, "seal a copy to KEYRING_RECOVERY_RECIPIENT")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heyan import settings_checks
-from heyan.environment import SettingsError, choice, folder, load, setting, whole
+from heyan.environment import SettingsError, age_recipient, choice, folder, load, setting, whole
 from heyan.settings import Common
 
 
@@ -57,6 +57,18 @@ class WorkerSettings(Common):
         default=35,
         unit="days",
         source="backups",
+    )
+    backup_recipient: str = setting(
+        "BACKUP_RECIPIENT",
+        "the operator's offline age recipient that backups are sealed to",
+        read=age_recipient,
+        default="",
+    )
+    owner_database_url: str = setting(
+        "OWNER_DATABASE_URL",
+        "PostgreSQL as the owning role: in the environment of backup and restore alone",
+        default="",
+        secret=True,
     )
     anchors: Path = setting("AUDIT_ANCHORS", "folder of the audit's hourly anchors", read=folder)
     smtp_host: str = setting("SMTP_HOST", "mail server that messages go out by", default="")

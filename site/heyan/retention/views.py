@@ -79,7 +79,7 @@ def hold_list() -> Page:
         rows=[(row, hold_state(row)) for row in rows],
         kinds=KINDS,
         next_url=next_url,
-        here=web.account_id(),
+        mine=web.account_id(),
     )
 
 
@@ -128,7 +128,7 @@ def hold(hold_id: uuid.UUID) -> Page:
     if request.method == "GET":
         return render_template(
             "retention/hold.html", row=row, state=hold_state(row), kinds=KINDS,
-            here=web.account_id(), now=clock.now(),
+            mine=web.account_id(), moment=clock.now(),
         )  # fmt: skip
     act = ACTS.get(request.form.get("action", ""))
     if act is None:
@@ -193,7 +193,7 @@ def order(query_id: uuid.UUID) -> Page:
         abort(404)
     if request.method == "GET":
         return render_template(
-            "retention/order.html", row=row, state=query_state(row), here=web.account_id()
+            "retention/order.html", row=row, state=query_state(row), mine=web.account_id()
         )
     action = request.form.get("action")
     if action not in ("approve", "refuse"):
