@@ -45,8 +45,20 @@ LANGUAGE = Cookie(
     365 * 24 * 3600,
     _l("1 年"),
 )
+CHOICE = Cookie(
+    "heyan_choice",
+    _l("记住您不同意统计，半年内不再问"),
+    180 * 24 * 3600,
+    _l("180 天"),
+)
+USAGE = Cookie(
+    "heyan_usage",
+    _l("只在您同意统计之后设置：一个随机数，用来不重复计数；不同意或撤回时随即删除"),
+    180 * 24 * 3600,
+    _l("180 天"),
+)
 
-COOKIES: tuple[Cookie, ...] = (SESSION, FORM, DEVICE, LANGUAGE)
+COOKIES: tuple[Cookie, ...] = (SESSION, FORM, DEVICE, LANGUAGE, CHOICE, USAGE)
 
 
 def cookie_name(cookie: Cookie, *, secure: bool) -> str:

@@ -33,6 +33,7 @@ NOT_PERSONAL = {
     "accounts.password_changed_at": "a time",
     "decisions.source": "by which way a decision came: desk, file",
     "decision_drafts.source": "by which way a decision came: desk, file",
+    "usage_sums.name": "of a page, a button, a system or a model that many use",
     "organizations.name": "an organizer's name stands on every page",
     "organizations.contact": "an office's contact, published with the event",
     "event_document_kinds.note": "what the event tells everyone",

@@ -26,6 +26,7 @@ IDENTITY_DOCUMENTS = "identity_documents"
 HAND_OVER = "hand_over"
 GUARDIAN = "guardian"
 CALL_RECORDING = "call_recording"
+ANALYTICS = "analytics"
 
 PURPOSES: dict[str, Purpose] = {
     purpose.key: purpose
@@ -65,6 +66,16 @@ PURPOSES: dict[str, Purpose] = {
             _l("我是学员的监护人，同意处理这名未满十四周岁学员的个人信息。"),
             True,
             _l("没有监护人同意，不能为未满十四周岁的学员报名。"),
+        ),
+        Purpose(
+            ANALYTICS,
+            _l(
+                "同意统计我看了哪些页面、点了哪些按钮，连同设备型号、操作系统和网络所在的网段，"
+                "只用来改进网站，最多保存 %(days)s 天。",
+                days=REGISTRY["usage"].days,
+            ),
+            True,
+            _l("不同意不影响任何功能。"),
         ),
         Purpose(
             CALL_RECORDING,

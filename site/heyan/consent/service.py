@@ -50,15 +50,18 @@ def _write(
     details: Mapping[str, object] | None,
     guardian: Mapping[str, str] | None,
     contact_id: uuid.UUID | None = None,
+    visitor: str | None = None,
 ) -> ConsentRecord:
     if purpose not in PURPOSES:
         raise KeyError(purpose)
     if account_id is not None and lead_id is not None:
         raise ValueError("a consent belongs to an account or to a lead, not to both")
-    if account_id is None and lead_id is None and contact_id is None:
-        raise ValueError("a consent belongs to an account, a lead or an entry of the contact log")
+    if not any((account_id, lead_id, contact_id, visitor)):
+        raise ValueError("a consent is an account's, a lead's, a caller's or a visitor's")
     if contact_id is not None:
         details = {**(details or {}), "contact_id": str(contact_id)}
+    if visitor is not None:
+        details = {**(details or {}), "visitor": visitor}
     policy = version_in_force(session)
     record = ConsentRecord(
         account_id=account_id,
@@ -94,10 +97,12 @@ def grant(
     details: Mapping[str, object] | None = None,
     guardian: Mapping[str, str] | None = None,
     contact_id: uuid.UUID | None = None,
+    visitor: str | None = None,
 ) -> ConsentRecord:
     """Write that the person agreed to *purpose*, with the text as it was shown (A2).
 
-    *contact_id* names the call in which somebody agreed, who may be known by nothing else.
+    *contact_id* names the call in which somebody agreed, who may be known by nothing else;
+    *visitor* is the keyed digest of a visitor's cookie.
     """
     with transaction(session):
         return _write(
@@ -113,6 +118,7 @@ def grant(
             details=details,
             guardian=guardian,
             contact_id=contact_id,
+            visitor=visitor,
         )
 
 
@@ -127,6 +133,7 @@ def withdraw(
     student_id: uuid.UUID | None = None,
     registration_id: uuid.UUID | None = None,
     contact_id: uuid.UUID | None = None,
+    visitor: str | None = None,
 ) -> ConsentRecord:
     """Write that the person took *purpose* back; the effect is the caller's to carry out."""
     with transaction(session):
@@ -143,6 +150,7 @@ def withdraw(
             details=None,
             guardian=None,
             contact_id=contact_id,
+            visitor=visitor,
         )
 
 

@@ -209,14 +209,21 @@ FIRST_HALF = (
         (
             "A cookie is a short text that a site keeps on your device. **We use only the few that"
             " the work needs: the signed-in session, protection of forms, devices you verified,"
-            " and a language you chose.** Each is listed with name, purpose and lifetime on the"
+            " and choices you made.** Each is listed with name, purpose and lifetime on the"
             " [“Cookies”](/privacy/cookies) page, which comes from the program; no other is"
             " ever set.",
-            "**No analytics, advertising or tracking; no record of what you browse or click; no"
-            " device identification; no third party's cookie or script.** So there is no banner,"
-            " and what Do Not Track (DNT) and Global Privacy Control (GPC) ask for holds for"
-            " everyone already.",
-            "Network address and browser appear only in the security log and in consent records.",
+            "**What you browse and click: only if you agree do we note which public pages you saw"
+            " and which buttons you pressed, with the device's model, its operating system and the"
+            " network it is in (never the full address).** The notes are not tied to your account"
+            " and do not tell who you are; after 180 days at most only sums are left. You are asked"
+            " once, at your first visit; “only what is necessary” is one press and costs you no"
+            " function. You can change it at any time on the [“Cookies”](/privacy/cookies) page;"
+            " when you take it back, what was noted is deleted at once.",
+            "Do Not Track (DNT) and Global Privacy Control (GPC) count as a refusal: nothing is"
+            " counted and nothing is asked. **There is no advertising, no tracking and no third"
+            " party's cookie or script.**",
+            "Your full network address and browser appear only in the security log and in consent"
+            " records.",
             "You can delete or block cookies in your browser: reading and asking for a call still"
             " work; signing in needs one, and says so. The language can be changed back at any"
             " time.",

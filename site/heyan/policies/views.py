@@ -9,12 +9,14 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from heyan import clock, cookies, web
 from heyan.access import public
+from heyan.consent.purposes import ANALYTICS, PURPOSES
 from heyan.events.wording import english
 from heyan.policies import comparison, service
 from heyan.policies.cli import policies_cli
 from heyan.policies.models import PolicyKind, PolicyVersion
 from heyan.policies.sections import plain_lines
 from heyan.policies.service import NoPolicyInForce, VersionUnknown
+from heyan.usage import choice
 
 public_pages = Blueprint("policies", __name__, cli_group=None)
 public_pages.cli.add_command(policies_cli)
@@ -137,4 +139,11 @@ def cookies_page() -> str:
     rows: list[tuple[str, Any]] = [
         (cookies.cookie_name(cookie, secure=secure), cookie) for cookie in cookies.COOKIES
     ]
-    return render_template("policies/cookies.html", rows=rows)
+    return render_template(
+        "policies/cookies.html",
+        rows=rows,
+        usage_text=PURPOSES[ANALYTICS].text,
+        refused_by_browser=choice.refused_by_browser(),
+        state=choice.state(),
+        language_kept=choice.kept(cookies.LANGUAGE) is not None,
+    )

@@ -1,0 +1,1 @@
+"""What visitors look at, counted only with their consent and without knowing who they are."""
