@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import exists, select, update
@@ -121,6 +122,40 @@ def issue_reset(
         notify(session, account.id, "account_reset_issued")
         record(session, actor, "assistance.issue_reset", "account", account.id, way=way)
     return code if way == "callback" else None
+
+
+def issue_own(
+    session: Session, settings: Settings, actor: Actor, *, phone: str, source: str
+) -> None:
+    """Send a reset code to a number that has an account; nobody is told whether it has (C-32).
+
+    Raises `doors.CannotSend` where no SMS goes out at all, known number or not.
+    """
+    if "sms" not in settings.channels:
+        raise doors.CannotSend
+    code = totp.new_code(RESET_LENGTH)
+    with transaction(session):
+        account = assisted.by_phone(session, phone)
+        if account is not None:
+            account = assisted.public_account(session, account.id, lock=True)
+        if account is None or not _may_reset(session, account):
+            record(session, actor, "assistance.reset_code", "account", None, outcome="unknown")
+            return
+        _replace_code(
+            session,
+            account.id,
+            CodePurpose.RESET,
+            way="sms",
+            code=code,
+            life=RESET_LIFE,
+            issued_by=None,
+        )
+        # Held back beyond the budget, in silence: an answer would tell that the number is known.
+        with suppress(doors.CannotSend):
+            doors.text_code(
+                session, settings, phone=phone, kind="assisted_reset", code=code, source=source
+            )
+        record(session, actor, "assistance.reset_code", "account", account.id)
 
 
 def _may_reset(session: Session, account: Account) -> bool:
