@@ -22,6 +22,7 @@ EMPTY_SHELF = {
     "documents.receipts",
     "documents.receipt",
     "policies.compare",
+    "rights.copy_file",
 }
 
 
