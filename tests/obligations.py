@@ -134,6 +134,9 @@ REQUIREMENTS = {
     "C5": "decision, reason, replacement before the deadline",
     "D1": "the contact log: every channel, follow-ups, disputes, outcomes, bound or not",
     "D2": "recordings sealed as a stream, with consent; destroyed in their time",
+    "F1": "every cookie is in the list that the program shows",
+    "F2": "asked once, refused in one press or by the browser, changed at any time",
+    "F3": "pages, clicks and devices only with consent; half a year at most",
     "F4": "with cookies refused reading and leads still work",
     "H1": "endpoints of another region are refused",
     "H2": "destruction is a proven fact",
@@ -151,6 +154,12 @@ CLAUSES: dict[str, str] = {
     "S-023": "found by lead, account and number; masked without a grant; no unapproved export",
     "S-024": "no closing without an outcome; telling the result is dated",
     "S-025": "who refuses is served without a recording; attaching one answers 409",
+    "S-036": "a preference cookie only after a choice",
+    "S-037": "nothing of the device without consent; addresses cut",
+    "S-038": "clicks without consent: no row; gone after half a year",
+    "S-039": "no person in what is counted",
+    "S-041": "switched off: cookie expired, rows removed",
+    "S-042": "DNT and GPC: no question, no row, even after an earlier yes",
 }
 
 # What the law asks beyond the policy.
