@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +14,7 @@ from heyan.accounts.models import Account
 from heyan.approvals import grants
 from heyan.approvals.models import StandingGrant
 from heyan.audit.service import OPERATOR, Actor
+from tests.enrolment import World
 
 
 def somebody(session: Session, role: Role) -> Actor:
@@ -33,3 +36,16 @@ def grant(session: Session, role: Role, scenario: Scenario, *, days: int = 90) -
         role=role, scenario=scenario, purpose="日常工作", days=days,
     )  # fmt: skip
     return grants.decide(session, somebody(session, Role.PRIVACY_OFFICER), row.id, approve=True)
+
+
+@contextmanager
+def while_granted(world: World, role: Role, *scenarios: Scenario) -> Iterator[None]:
+    """Grant for the length of a block and revoke after it: other tests share the role."""
+    with world.session() as session:
+        made = [grant(session, role, scenario).id for scenario in scenarios]
+    try:
+        yield
+    finally:
+        with world.session() as session:
+            for grant_id in made:
+                grants.revoke(session, somebody(session, Role.ADMINISTRATOR), grant_id)

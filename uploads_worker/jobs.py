@@ -30,6 +30,7 @@ from heyan.db import transaction
 from heyan.jobs import QUEUE, Job
 from uploads_worker import (
     agreements,
+    approvals,
     audit_chain,
     destruction,
     messages,
@@ -176,6 +177,7 @@ PERIODIC = (
     Periodic("remind", remind, "27 * * * *"),
     Periodic("recording_keys", recordings.provision, "12 * * * *"),
     Periodic("tend_agreements", agreements.tend_agreements, "41 * * * *"),
+    Periodic("tend_approvals", approvals.tend_approvals, "23 * * * *"),
     Periodic("send_messages_due", messages.send_due, "* * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("tend_rights", tend_rights, "37 * * * *"),

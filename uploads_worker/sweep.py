@@ -32,6 +32,7 @@ from heyan.rights.models import AccessCopy
 from heyan.viewings.models import Viewing
 from uploads_worker import (
     agreements,
+    approvals,
     assisting,
     audit_expiry,
     contacts,
@@ -349,6 +350,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "custody": retention.custody,
     "consents": retention.consents,
     "audit": audit_expiry.expire,
+    "approvals": approvals.expire,
     "keyring_copies": _copies,
     "legal_orders": keeping.forget_orders,
     "archive_move": archive.move,

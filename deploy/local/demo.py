@@ -15,8 +15,9 @@ from deploy.local import credentials, demo_people
 from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
 from heyan import clock, create_app, db
-from heyan.access import Realm, Role
+from heyan.access import Realm, Role, Scenario
 from heyan.agreements import service as agreements
+from heyan.approvals import grants
 from heyan.events import editing
 from heyan.organizations import service as organizations
 from heyan.policies import service, texts
@@ -71,6 +72,7 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 demo.staff[role] = demo_people.let_in(
                     session, quick, Realm.STAFF, login, name, kind
                 )
+            _grants(demo)
             for name, contact in ORGANIZERS.items():
                 demo.organizations[name] = _organization(demo, name, contact)
             owner = demo_people.let_in(
@@ -93,6 +95,20 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     shown["organizer"] = {**owner.shown(), **key}
     shown["root_public_key"] = base64.b64encode(settings.root_public_key).decode()
     return shown | {role: person.shown() for role, person in demo.staff.items()}
+
+
+def _grants(demo: _Demo) -> None:
+    """Let customer service see contact data as the house does: one proposes, another approves."""
+    for scenario in Scenario:
+        row = grants.propose(
+            demo.session,
+            demo.staff["administrator"].actor,
+            role=Role.SERVICE,
+            scenario=scenario,
+            purpose="演示：客服日常工作",
+            days=grants.LONGEST_DAYS,
+        )
+        grants.decide(demo.session, demo.staff["privacy_officer"].actor, row.id, approve=True)
 
 
 def _policies(demo: _Demo) -> None:

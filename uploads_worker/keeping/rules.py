@@ -55,6 +55,7 @@ def never(_session: Session, _moment: datetime) -> int:
 
 # Modules with `RULES`; each room adds its own here.
 SOURCES = (
+    "uploads_worker.approvals",
     "uploads_worker.keeping.first_rules",
     "uploads_worker.contact_rules",
     "uploads_worker.message_rules",

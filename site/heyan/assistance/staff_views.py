@@ -10,11 +10,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from heyan import paging, web
-from heyan.access import Permission, requires
+from heyan.access import Permission, Scenario, requires
 from heyan.accounts import assisted
 from heyan.accounts.errors import LoginTaken
 from heyan.accounts.models import Account
 from heyan.accounts.pages import client
+from heyan.approvals.service import require_grant
 from heyan.assistance import changes, doors, recovery
 from heyan.assistance.forms import (
     CHECK_WORDS,
@@ -41,11 +42,11 @@ ONE = "/<uuid:account_id>"
 def index() -> Page:
     """Look an account up by its number (never in the address), and show what waits."""
     if request.method == "GET":
-        changes.carry_out(web.session(), web.actor())
         return _index(FindForm(formdata=None))
     form = FindForm()
     if not form.validate():
         return _index(form), 422
+    changes.carry_out(web.session(), web.actor(), phone=form.phone.e164)
     found = assisted.by_phone(web.session(), form.phone.e164)
     with transaction(web.session()):
         record(
@@ -120,6 +121,7 @@ def reveal(account_id: uuid.UUID) -> Page:
     if not form.validate():
         return _detail(account_id, reveal=form), 422
     with transaction(web.session()):
+        require_grant(web.session(), web.account_id(), Scenario.ACCOUNTS)
         record(
             web.session(),
             web.actor(),

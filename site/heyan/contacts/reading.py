@@ -1,7 +1,7 @@
 """What is read of the contact log: the queue, one entry, a person's history, a search.
 
-Everything is masked unless who asks holds a standing grant for this scenario; without one, each
-reveal is one audit entry with its reason. Lists page by keyset.
+Everything is masked unless who asks holds a standing grant for this scenario; each reveal is one
+audit entry. Lists page by keyset.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heyan.contacts.models import (
     Recording,
     RecordingConsent,
 )
-from heyan.contacts.service import ContactUnknown, barred, load
+from heyan.contacts.service import ContactUnknown, barred, in_period, load
 from heyan.db import transaction
 from heyan.leads import service as leads
 from heyan.leads.hours import may_call
@@ -157,7 +157,7 @@ def queue(
 
 
 def _selected(view: View, actor: Actor, moment: datetime) -> Select[Contact]:
-    query = select(Contact)
+    query = select(Contact).where(in_period())
     if view is View.CLOSED:
         return query.where(Contact.state == ContactState.CLOSED)
     query = query.where(Contact.state != ContactState.CLOSED)
@@ -231,15 +231,17 @@ def show(
     *,
     reason: str | None = None,
 ) -> Shown:
-    """Return one entry: in clear with a standing grant or for a *reason*, on record either way.
+    """Return one entry: in clear with a standing grant, on record, with its *reason* if any.
 
-    Raises `ContactUnknown`, and `NotNow` when the reason is to call somebody who must not be.
+    Raises `ContactUnknown`, `NotGranted` for a *reason* without a grant (S-091), and `NotNow` when the reason is to call somebody who must not be.
     """
     with transaction(session):
         row = load(session, contact_id)
         out = row.phone_index is not None and barred(session, bytes(row.phone_index))
         if reason == "call" and (out or not may_call(settings, clock.now())):
             raise NotNow
+        if reason is not None:
+            grants.require(session, actor.id)
         clear = reason is not None or open_to(session, actor)
         if clear:
             verb = "contacts.revealed" if reason else "contacts.read"
@@ -286,13 +288,17 @@ def search(session: Session, actor: Actor, phone: str) -> Found:
     index = leads.phone_index(phone)
     lead_ids = list(
         session.scalars(
-            select(Lead.id).where(Lead.phone_index == index).order_by(Lead.id.desc()).limit(10)
+            select(Lead.id)
+            .where(Lead.phone_index == index, Lead.delete_after > clock.now())
+            .order_by(Lead.id.desc())
+            .limit(10)
         )
     )
     account_id = session.scalar(
         select(Account.id).where(
             Account.login_index == login_index(Realm.PUBLIC, phone),
             Account.realm == Realm.PUBLIC,
+            Account.status != AccountStatus.CLOSED,
         )
     )
     rows = list(
@@ -322,7 +328,7 @@ def _of_person(
         which.append(Contact.lead_id.in_(lead_ids))
     if account_id is not None:
         which.append(Contact.account_id == account_id)
-    return select(Contact).where(or_(*which))
+    return select(Contact).where(or_(*which), in_period())
 
 
 def history(

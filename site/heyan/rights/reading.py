@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from heyan.access import Scenario
 from heyan.accounts.models import Account
+from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.rights.requests import load
@@ -25,8 +27,9 @@ class Seen:
 
 
 def reveal(session: Session, actor: Actor, request_id: uuid.UUID, reason: str) -> Seen:
-    """Return a request's words. Raises `requests.RequestUnknown`."""
+    """Return a request's words. Raises `requests.RequestUnknown`, and `NotGranted` (S-091)."""
     with transaction(session):
+        require_grant(session, actor.id, Scenario.RIGHTS)
         found = load(session, request_id)
         phone = None
         if found.account_id is not None:
