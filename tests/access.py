@@ -25,9 +25,12 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from heyan import clock
-from heyan.access import GRANTS, Permission, Realm, Role, requirement_of
+from heyan.access import GRANTS, Permission, Realm, Role, Scenario, requirement_of
 from heyan.accounts import people, sessions
 from heyan.accounts.models import Account, FactorReset, IdentityProof, Passkey
+from heyan.approvals import grants, requests
+from heyan.assistance import changes
+from heyan.assistance.models import ChangeKind
 from heyan.audit.service import OPERATOR, Actor
 from heyan.contacts.models import (
     Contact,
@@ -119,6 +122,8 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "event_id": lambda universe: universe.ids["draft"].id,
     "field_id": lambda universe: universe.ids["field"],
     "organization_id": lambda universe: universe.ids["event"].organization_id,
+    "grant_id": lambda universe: universe.ids["grant"],
+    "staff_approvals.*:request_id": lambda universe: universe.ids["access_request"],
     "lead_id": lambda universe: universe.ids["lead"],
     "contact_id": lambda universe: universe.ids["contact"],
     "staff_contacts.account_history:account_id": lambda universe: universe.accounts["student_a"],
@@ -139,9 +144,16 @@ ARGUMENTS |= {
     "consent_id": lambda universe: universe.ids["consent"],
     "party_id": lambda universe: universe.ids["party"],
 }
+ARGUMENTS |= {
+    "agreement_id": lambda universe: universe.ids["agreement"],
+    "change_id": lambda universe: universe.ids["change"],
+    "staff_assistance.*:account_id": lambda universe: universe.accounts["student_a"],
+    "staff_assistance.ask:what": lambda _universe: "phone",
+}
 # Arguments that belong to a student or an organizer: another's must not be found.
 OWNED = {
     Realm.PUBLIC: {
+        "change_id",
         "copy_id",
         "consent_id",
         "request_id",
@@ -183,6 +195,7 @@ def address(universe: Universe, rule: Rule, **instead: Any) -> str:
         path = url_for(rule.endpoint, **values)
     more = {
         "registrations.new": f"?event={universe.ids['event'].slug}",
+        "staff_approvals.new": f"?kind=registration&id={universe.ids['registration']}",
     }
     return path + more.get(rule.endpoint, "")
 
@@ -284,8 +297,33 @@ def _passkey(universe: Universe) -> None:
         universe.ids["passkey"], universe.ids["reset"] = row.id, reset.id
 
 
+def _approvals(universe: Universe) -> None:
+    """A grant that is proposed, and a request for L4 that waits for both its approvers."""
+    with universe.world.session() as session:
+        universe.ids["grant"] = grants.propose(
+            session,
+            Actor("staff", universe.accounts["administrator"]),
+            role=Role.SERVICE,
+            scenario=Scenario.LEADS,
+            purpose="回电",
+            days=30,
+        ).id
+        universe.ids["access_request"] = requests.ask(
+            session,
+            Actor("staff", universe.accounts["service"]),
+            level=4,
+            scenario=Scenario.REGISTRATIONS,
+            subject_kind="document",
+            subject_ids=[universe.ids["document"]],
+            purpose="dispute",
+            hours=1,
+            note="核对",
+        ).id
+
+
 def _things(universe: Universe) -> None:
     _passkey(universe)
+    _approvals(universe)
     world, event, moment = universe.world, universe.ids["event"], clock.now()
     owner = Actor("organizer", universe.accounts["owner_x"])
     with world.session() as session:
@@ -325,6 +363,7 @@ def _things(universe: Universe) -> None:
         session.commit()
         universe.ids["contact"] = contact.id
     _rights(universe)
+    _assistance(universe)
     draft = world.event(status=EventStatus.DRAFT, with_key=False)
     universe.ids["draft"] = draft
     (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)
@@ -359,6 +398,25 @@ def _things(universe: Universe) -> None:
             {"i": notice, "a": universe.accounts["student_a"], "t": moment},
         )
         universe.ids["notice"] = notice
+
+
+def _assistance(universe: Universe) -> None:
+    """A change of student A's that waits for a second clerk, and the organizer's agreement."""
+    world = universe.world
+    with world.session() as session:
+        universe.ids["change"] = changes.ask(
+            session,
+            Actor("staff", universe.accounts["service"]),
+            universe.accounts["student_a"],
+            kind=ChangeKind.FACTOR,
+            proof="in_person",
+            checked=["id_document"],
+        ).id
+    (found,) = world.rows(
+        "SELECT id FROM agreements WHERE organization_id = :o",
+        o=universe.ids["event"].organization_id,
+    )
+    universe.ids["agreement"] = found.id
 
 
 def _rights(universe: Universe) -> None:

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from heyan.accounts import assisted
 from heyan.accounts import service as accounts
 from heyan.accounts.entry import login_index
 from heyan.accounts.errors import LoginTaken
+from heyan.accounts.models import Account
 from heyan.assistance import doors
 from heyan.assistance.models import AccountChange, ChangeKind
 from heyan.assistance.recovery import AccountUnknown
@@ -154,7 +155,7 @@ def stop(session: Session, actor: Actor, account_id: uuid.UUID, change_id: uuid.
 
 
 def carry_out(session: Session, actor: Actor, *, phone: str | None = None) -> int:
-    """Carry out the changes whose time has come (of one new number, with *phone*).
+    """Carry out the changes whose time has come (of one number, old or new, with *phone*).
 
     They need the contact key, which only the web holds: whoever comes first after the 72 hours
     sets them off, the new number's owner at sign-in or a clerk's queue. Returns how many.
@@ -163,7 +164,13 @@ def carry_out(session: Session, actor: Actor, *, phone: str | None = None) -> in
         AccountChange.ended_at.is_(None), AccountChange.due_at <= clock.now()
     )
     if phone is not None:
-        query = query.where(AccountChange.new_login_index == login_index(Realm.PUBLIC, phone))
+        index = login_index(Realm.PUBLIC, phone)
+        holder = select(Account.id).where(
+            Account.realm == Realm.PUBLIC, Account.login_index == index
+        )
+        query = query.where(
+            or_(AccountChange.new_login_index == index, AccountChange.account_id.in_(holder))
+        )
     done = 0
     for change_id in session.scalars(query.limit(20)).all():
         done += _carry_out(session, actor, change_id)
