@@ -19,7 +19,7 @@ from heyan.access import Permission, Realm, Scenario, allowed
 from heyan.accounts.entry import login_index
 from heyan.accounts.models import Account, AccountStatus
 from heyan.accounts.people import people
-from heyan.approvals.service import granted
+from heyan.approvals.service import granted, require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
 from heyan.contacts.models import (
@@ -233,7 +233,8 @@ def show(
 ) -> Shown:
     """Return one entry: in clear with a standing grant, on record, with its *reason* if any.
 
-    Raises `ContactUnknown`, `NotGranted` for a *reason* without a grant (S-091), and `NotNow` when the reason is to call somebody who must not be.
+    Raises `ContactUnknown`, `NotGranted` for a *reason* without a grant (S-091), and `NotNow` when
+    the reason is to call somebody who must not be.
     """
     with transaction(session):
         row = load(session, contact_id)
@@ -241,7 +242,7 @@ def show(
         if reason == "call" and (out or not may_call(settings, clock.now())):
             raise NotNow
         if reason is not None:
-            grants.require(session, actor.id)
+            require_grant(session, actor.id, Scenario.CONTACTS)
         clear = reason is not None or open_to(session, actor)
         if clear:
             verb = "contacts.revealed" if reason else "contacts.read"
