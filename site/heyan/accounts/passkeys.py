@@ -30,6 +30,7 @@ from webauthn.helpers.structs import (
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
+from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from heyan import clock
 from heyan.access import MFA_REALMS, Realm
@@ -232,7 +233,7 @@ def _keep(
     session: Session,
     account: Account,
     name: str,
-    made: webauthn.registration.verify_registration_response.VerifiedRegistration,
+    made: VerifiedRegistration,
 ) -> None:
     try:
         with session.begin_nested():
