@@ -127,11 +127,6 @@ def clerks(session: Session) -> dict[uuid.UUID, str]:
     }
 
 
-def open_to(session: Session, actor: Actor) -> bool:
-    """Tell whether *actor* holds a standing grant to read contact data here."""
-    return actor.id is not None and granted(session, actor.id, Scenario.CONTACTS)
-
-
 def queue(
     session: Session,
     settings: Settings,
@@ -182,18 +177,17 @@ def _page(
     session: Session, actor: Actor, rows: list[Contact], limit: int, key: str, view: str
 ) -> Page:
     more, rows = len(rows) > limit, rows[:limit]
-    clear = open_to(session, actor)
     with transaction(session):
         ids = [row.id for row in rows]
-        record(session, actor, "contacts.listed", "contact", view=view, ids=ids, masked=not clear)
+        record(session, actor, "contacts.listed", "contact", view=view, ids=ids)
     after = None
     if more:
         micros = (getattr(rows[-1], key) - _EPOCH) // timedelta(microseconds=1)
         after = f"{micros}.{rows[-1].id.hex}"
-    return Page([_line(row, clear=clear) for row in rows], after)
+    return Page([_line(row) for row in rows], after)
 
 
-def _line(row: Contact, *, clear: bool) -> Line:
+def _line(row: Contact, *, clear: bool = False) -> Line:
     name, phone = row.name or "", row.phone or ""
     return Line(
         id=row.id,
@@ -237,16 +231,17 @@ def show(
     the reason is to call somebody who must not be.
     """
     with transaction(session):
+        if reason is not None:
+            require_grant(session, actor.id, Scenario.CONTACTS)
         row = load(session, contact_id)
         out = row.phone_index is not None and barred(session, bytes(row.phone_index))
         if reason == "call" and (out or not may_call(settings, clock.now())):
             raise NotNow
         if reason is not None:
             require_grant(session, actor.id, Scenario.CONTACTS)
-        clear = reason is not None or open_to(session, actor)
+        clear = reason is not None
         if clear:
-            verb = "contacts.revealed" if reason else "contacts.read"
-            record(session, actor, verb, "contact", contact_id, reason=reason)
+            record(session, actor, "contacts.revealed", "contact", contact_id, reason=reason)
         notes = session.scalars(
             select(ContactNote).where(ContactNote.contact_id == row.id).order_by(ContactNote.id)
         )
@@ -309,13 +304,12 @@ def search(session: Session, actor: Actor, phone: str) -> Found:
             .limit(PAGE)
         )
     )
-    clear = open_to(session, actor)
     with transaction(session):
         record(
             session, actor, "contacts.searched", "contact",
             found=len(rows), lead_ids=lead_ids, account_id=account_id,
         )  # fmt: skip
-    return Found(lead_ids, account_id, [_line(row, clear=clear) for row in rows])
+    return Found(lead_ids, account_id, [_line(row) for row in rows])
 
 
 def _of_person(

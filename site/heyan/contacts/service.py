@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -163,10 +163,22 @@ def barred(session: Session, phone_index: bytes) -> bool:
     return session.get(DoNotContact, phone_index) is not None
 
 
+def in_period() -> ColumnElement[bool]:
+    """Return the condition for entries that staff may work with.
+
+    What is there only because an authority ordered it kept is invisible to them (S-055).
+    """
+    disputed = (Contact.kind == ContactKind.DISPUTE) & (Contact.state != ContactState.CLOSED)
+    return or_(Contact.delete_after > clock.now(), disputed)
+
+
 def load(session: Session, contact_id: uuid.UUID, *, lock: bool = False) -> Contact:
     """Return an entry, with *lock* held until the transaction ends; raises `ContactUnknown`."""
     found = session.get(Contact, contact_id, with_for_update=lock or None, populate_existing=lock)
     if found is None:
+        raise ContactUnknown
+    over = found.delete_after <= clock.now()
+    if over and (found.kind is not ContactKind.DISPUTE or found.state is ContactState.CLOSED):
         raise ContactUnknown
     return found
 

@@ -33,7 +33,10 @@ def others(session: Session, lead_id: uuid.UUID) -> list[LeadLine]:
     if row.duplicate_of is not None:
         which.append(Lead.id == row.duplicate_of)
     rows = session.scalars(
-        select(Lead).where(or_(*which), Lead.id != lead_id).order_by(Lead.id.desc()).limit(SHOWN)
+        select(Lead)
+        .where(or_(*which), Lead.id != lead_id, Lead.delete_after > clock.now())
+        .order_by(Lead.id.desc())
+        .limit(SHOWN)
     )
     return lines_of(session, list(rows))
 

@@ -14,6 +14,7 @@ from heyan import web
 from heyan.access import Role
 from heyan.accounts.models import Account
 from heyan.leads.models import Lead, LeadStatus
+from heyan.leads.service import phone_index
 from heyan.retention import holds
 from heyan.retention.errors import AlreadySettled, NotTheOther
 from heyan.retention.models import HoldSubject
@@ -238,3 +239,32 @@ def test_a_restore_forgets_no_hold_and_no_release(world: World, context: Context
     assert left[0][0] is not None
     text_of = (context.settings.anchors / holds_journal.NAME).read_text("utf-8")
     assert ORDER.scope not in text_of
+
+
+def test_what_is_kept_by_an_order_alone_is_invisible_to_staff(
+    world: World, context: Context, clock: Clock
+) -> None:
+    """S-055: a held lead past its period: no list, no dial list, no page, no search."""
+    lead = uuid.uuid4()
+    phone = "+8613900139001"
+    with world.session() as session:
+        session.add(
+            Lead(
+                id=lead, name="吴小雨", phone=phone, phone_index=phone_index(phone),
+                status=LeadStatus.OPEN, due_at=clocks.now(), created_at=clocks.now(),
+                updated_at=clocks.now(), delete_after=clocks.now() + timedelta(days=1),
+            )
+        )  # fmt: skip
+        session.commit()
+    clerk = colleague(world, Role.SERVICE)
+    assert str(lead) in clerk.get("/staff/leads").text
+    hold(world, "lead", lead)
+    clock.move(timedelta(days=2))
+    sweep.BROOMS["leads"](context)
+    assert world.rows("SELECT 1 FROM leads WHERE id = :l", l=lead)
+    clerk = colleague(world, Role.SERVICE)
+    for view in ("", "?view=call", "?view=overdue", "?view=unassigned"):
+        assert str(lead) not in clerk.get(f"/staff/leads{view}").text
+    assert clerk.get(f"/staff/leads/{lead}").status_code == 404
+    found = clerk.post("/staff/contacts/search", page="/staff/contacts", phone="13900139001")
+    assert str(lead) not in found.text
