@@ -222,7 +222,7 @@ def _slowly() -> None:
 # --- a forgotten password --------------------------------------------------------------------
 
 
-@reset_pages.route("/reset", methods=["GET", "POST"])
+@reset_pages.route("/forgotten", methods=["GET", "POST"])
 @public
 def ask() -> Page:
     """Ask for a reset; whether the number has an account shows nowhere (C-32)."""
@@ -251,7 +251,7 @@ def _code_page(form: ResetByCodeForm, status: int) -> tuple[str, int]:
     return page, status
 
 
-@reset_pages.route("/reset/code", methods=["GET", "POST"])
+@reset_pages.route("/forgotten/code", methods=["GET", "POST"])
 @public
 def by_code() -> Page:
     """Set a new password against the code that came by SMS."""
@@ -283,7 +283,7 @@ def by_code() -> Page:
     return render_template("notifications/reset_done.html")
 
 
-@reset_pages.route("/reset/link/<token>", methods=["GET", "POST"])
+@reset_pages.route("/forgotten/link/<token>", methods=["GET", "POST"])
 @public
 def by_link(token: str) -> Response:
     """Set a new password from the link in an e-mail; opening it uses nothing up."""

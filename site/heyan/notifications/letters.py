@@ -67,7 +67,7 @@ _SIGN_IN = _l("登录后可以看到详情：%(address)s")
 _CALL = _l("客服电话 %(hotline)s %(hours)s")
 _WHY = _l("这封信由系统发出，请不要回复。不想再收到不必要的信，可以在“账号”里更改。")
 # What follows a code stands nowhere else: SMS providers put the signature in front themselves.
-_PATHS = {"verify_email": "/account/email/", "reset_link": "/account/reset/link/"}
+_PATHS = {"verify_email": "/account/email/", "reset_link": "/account/forgotten/link/"}
 
 
 @dataclass(frozen=True)
