@@ -100,7 +100,6 @@ def page(
         "contacts/show.html",
         contact=line,
         shown=shown,
-        revealed=reason is not None,
         problem=problem,
         trouble=trouble,
         clerks=reading.clerks(session),

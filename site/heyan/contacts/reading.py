@@ -19,7 +19,7 @@ from heyan.access import Permission, Realm, Scenario, allowed
 from heyan.accounts.entry import login_index
 from heyan.accounts.models import Account, AccountStatus
 from heyan.accounts.people import people
-from heyan.approvals.service import granted, require_grant
+from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
 from heyan.contacts.models import (

@@ -11,14 +11,13 @@ from datetime import timedelta
 import pytest
 
 from heyan import clock
-from heyan.access import Role, Scenario
+from heyan.access import Role
 from heyan.app import build
 from heyan.contacts import reading, service
 from heyan.contacts.models import ContactOutcome
 from heyan.contacts.reading import View
 from heyan.leads.service import phone_index
 from tests.accounts import Browser, quick, some_phone
-from tests.approvals import grant
 from tests.contacts import LOG, act, entry, write
 from tests.enrolment import World, words_of
 from tests.public import leave
@@ -321,21 +320,22 @@ def test_names_are_typed_by_people_and_run_nothing(world: World, clerk: Colleagu
     assert "{{7*7}}" in shown
 
 
-def test_a_standing_grant_shows_what_is_masked_while_it_lasts(
-    world: World, clerk: Colleague
-) -> None:
-    """L-06, I6: the role's grant for this scenario asks no reason; each read is audited."""
+def test_without_a_standing_grant_no_reason_opens_an_entry(world: World, clerk: Colleague) -> None:
+    """S-091, L-06, I6: at the very moment the role's grant ends; the attempt is on record."""
     made = entry(clerk, name="司徒静", note="要求更正姓名")
-    with world.session() as session:
-        given = grant(session, Role.SERVICE, Scenario.CONTACTS)
+    alive = "status = 'approved' AND scenario = 'contacts'"
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE standing_grants SET ends_at = ends_at - interval '1 year' WHERE {alive}"
+        )
     try:
-        assert "司徒静" in clerk.get(f"{LOG}?state=mine").text
-        assert "要求更正姓名" in clerk.get(f"{LOG}/{made}").text
-        assert audit_of(world, "contacts.read", made)
+        refused = act(clerk, made, "reveal", reason="handle")
+        assert refused.status_code == 403
+        assert "要求更正姓名" not in refused.text
+        assert clerk.get(f"{LOG}/{made}").status_code == 200
     finally:
         with world.owner.begin() as connection:
             connection.exec_driver_sql(
-                "UPDATE standing_grants SET ends_at = now() - interval '1 second'"
-                f" WHERE id = '{given.id}'"
+                f"UPDATE standing_grants SET ends_at = ends_at + interval '1 year' WHERE {alive}"
             )
-    assert "要求更正姓名" not in clerk.get(f"{LOG}/{made}").text
+    assert "要求更正姓名" in act(clerk, made, "reveal", reason="handle").text
