@@ -41,6 +41,7 @@ def colleague(
     organization_id: uuid.UUID | None = None,
     name: str | None = None,
     stepped_up: bool = True,
+    staff_number: str = "",
 ) -> Colleague:
     """Let somebody in with *role*, with a fresh second factor unless said otherwise."""
     with world.session() as session:
@@ -52,6 +53,7 @@ def colleague(
             name=name or f"同事{uuid.uuid4().hex[:6]}",
             roles=[role],
             organization_id=organization_id,
+            staff_number=staff_number,
         )
         account = session.get_one(Account, issued.account_id)
         token = sessions.begin(
