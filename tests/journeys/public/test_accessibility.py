@@ -10,11 +10,12 @@ from flask import Flask
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from heyan.access import Role
+from heyan.access import Role, Scenario
 from heyan.app import build
 from heyan.policies.models import PolicyKind
 from heyan.settings import Settings
 from tests.accounts import Browser, let_in, quick
+from tests.approvals import grant
 from tests.conftest import LiveServer
 from tests.look import Read, findings
 from tests.public import leave, real_policy
@@ -74,6 +75,7 @@ def test_the_staff_queue_has_no_finding(
     assert leave(Browser(site)).status_code == 303
     with Session(web_engine, expire_on_commit=False) as session:
         clerk = let_in(site, session, roles=(Role.SERVICE,))
+        grant(session, Role.SERVICE, Scenario.LEADS)
     token = clerk.browser.cookie("heyan_session")
     context = browser.new_context(base_url=live_server.url, locale="zh-CN")
     context.add_cookies([{"name": "heyan_session", "value": token, "url": live_server.url}])

@@ -28,7 +28,9 @@ def test_a_colleague_is_invited_with_a_code_shown_once(
 ) -> None:
     """C-33: random, once, expiring; nobody chooses another's password."""
     login = f"kefu{uuid.uuid4().hex[:6]}"
-    shown = administrator.post("/staff/people/new", login=login, name="林晓", roles="service")
+    shown = administrator.post(
+        "/staff/people/new", login=login, name="林晓", roles="service", staff_number="K-7"
+    )
     found = CODE.search(shown.text)
     assert found
     assert "no-store" in shown.headers["Cache-Control"]
@@ -48,6 +50,7 @@ def test_roles_that_watch_each_other_are_not_one_persons(administrator: Colleagu
             "csrf_token": token[1],
             "login": f"x{uuid.uuid4().hex[:8]}",
             "name": "某人",
+            "staff_number": "K-8",
             "roles": ["operations", "administrator"],
         },
     )
