@@ -30,6 +30,7 @@ from heyan.db import transaction
 from heyan.notifications.service import notify
 from heyan.rights import holdings
 from heyan.rights.models import AccessCopy, CopyState
+from heyan.rights.value_words import readable
 from uploads_worker.context import Context
 from uploads_worker.releases.contents import guarded
 from uploads_worker.releases.sealing_out import encrypt_to
@@ -132,7 +133,7 @@ def pack(data: dict[str, Any]) -> bytes:
 
 def _page(data: dict[str, Any]) -> str:
     pages = Environment(autoescape=True, undefined=StrictUndefined)
-    return pages.from_string(TEMPLATE.read_text(encoding="utf-8")).render(data)
+    return pages.from_string(TEMPLATE.read_text(encoding="utf-8")).render(data, readable=readable)
 
 
 def _table(part: dict[str, Any]) -> bytes:

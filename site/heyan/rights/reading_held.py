@@ -57,18 +57,16 @@ def credentials(session: Session, account_id: uuid.UUID) -> Iterator[tuple[Any, 
     """Return the rows of the part of this name."""
     password = session.scalar(select(Account.password_hash).where(Account.id == account_id))
     yield ("password", bool(password), None)
-    for row in session.execute(
+    for confirmed in session.scalars(
         select(TotpFactor.confirmed_at).where(TotpFactor.account_id == account_id)
     ):
-        yield ("totp", True, row[0])
-    for row in session.execute(
+        yield ("totp", True, confirmed)
+    for used in session.scalars(
         select(RecoveryCode.used_at).where(RecoveryCode.account_id == account_id)
     ):
-        yield ("recovery_code", row[0] is None, row[0])
-    for row in session.execute(
-        select(Passkey.blocked_at, Passkey.created_at).where(Passkey.account_id == account_id)
-    ):
-        yield ("passkey", row[0] is None, row[1])
+        yield ("recovery_code", used is None, used)
+    for key in session.scalars(select(Passkey).where(Passkey.account_id == account_id)):
+        yield ("passkey", key.blocked_at is None, key.created_at)
 
 
 def sign_ins(session: Session, account_id: uuid.UUID) -> Rows:

@@ -22,6 +22,7 @@ from heyan.rights.models import CopyState, RightsKind
 from heyan.rights.organizer_views import organizer_pages
 from heyan.rights.requests import Asked, RequestUnknown
 from heyan.rights.staff_views import staff_pages
+from heyan.rights.value_words import readable
 from heyan.students import service as students
 
 __all__ = ["organizer_pages", "public_pages", "staff_pages"]
@@ -51,14 +52,17 @@ def index() -> Page:
         rows = holdings.rows_of(session, mine, part)
         keys = [key for key, _label in part.columns]
         shown = [
-            [holdings.masked(part, key, value) for key, value in zip(keys, row, strict=True)]
+            [
+                readable(key, holdings.masked(part, key, value))
+                for key, value in zip(keys, row, strict=True)
+            ]
             for row in rows[: holdings.ON_PAGE]
         ]
         found.setdefault(part.category, []).append((part, len(rows), shown))
-    rows = [(row, found[row.key]) for row in public_rows() if row.key in found]
+    categories = [(row, found[row.key]) for row in public_rows() if row.key in found]
     return render_template(
         "rights/index.html",
-        categories=sorted(rows, key=lambda one: not any(count for _p, count, _r in one[1])),
+        categories=sorted(categories, key=lambda one: not any(count for _p, count, _r in one[1])),
         requests=desk.own_all(session, mine),
         news=parties.news_for(session, mine),
         copy=copies.current(session, mine),
