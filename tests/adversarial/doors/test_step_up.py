@@ -52,6 +52,7 @@ EXCUSED = {
     "accounts.stop_lost_factor": "stops what was asked in one's name: must be easy",
     "decisions.publish": "a result is the organizer's daily work; keys opened the documents",
     "decisions.confirm": "a result is the organizer's daily work; keys opened the documents",
+    "staff_approvals.new": "a request shows nothing until others approve it",
     "staff_rights.drop_refusal": "takes a refusal back, in the person's favour",
     "staff_agreements.breach": "writes down a breach; ends and changes nothing",
     "staff_agreements.propose": "a proposal does nothing until another person activates it",
