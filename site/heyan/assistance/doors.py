@@ -1,4 +1,4 @@
-"""Ways to rooms that this feature only borrows: standing grants, and messages to the outside."""
+"""Ways to rooms that this feature only borrows: messages to the outside, and leads."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import uuid
 
 from sqlalchemy.orm import Session
 
-from heyan.access import Scenario
-from heyan.approvals import service as approvals
 from heyan.audit.service import Actor
 from heyan.leads import doubles
 from heyan.leads.queue import LeadUnknown, Taken
@@ -17,11 +15,6 @@ from heyan.settings import Settings
 
 class CannotSend(Exception):
     """No message can go out now: no channel is set up, or its budget is spent."""
-
-
-def may_see(session: Session, account_id: uuid.UUID | None) -> bool:
-    """Tell whether *account_id* holds a live L2 grant to see accounts (I6); without it, masked."""
-    return approvals.granted(session, account_id, Scenario.ACCOUNTS)
 
 
 def text_code(

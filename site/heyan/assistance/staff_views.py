@@ -86,13 +86,12 @@ def _get(account_id: uuid.UUID) -> Account:
 @staff_pages.get(ONE)
 @requires(ASSIST)
 def show(account_id: uuid.UUID) -> Page:
-    """Show one account, masked unless a standing grant lets it be seen."""
+    """Show one account, masked until it is revealed under a standing grant."""
     return _detail(account_id)
 
 
 def _detail(account_id: uuid.UUID, *, seen: bool = False, **forms: Any) -> str:
     account = _get(account_id)
-    open_ = seen or doors.may_see(web.session(), web.account_id())
     named = account.name or ""
     shown = {
         "reset": ResetForm(formdata=None),
@@ -102,9 +101,9 @@ def _detail(account_id: uuid.UUID, *, seen: bool = False, **forms: Any) -> str:
     return render_template(
         "staff/assistance/show.html",
         account=account,
-        name=named if open_ else mask_name(named),
-        phone=account.login if open_ else mask_phone(account.login),
-        seen=open_,
+        name=named if seen else mask_name(named),
+        phone=account.login if seen else mask_phone(account.login),
+        seen=seen,
         frozen=recovery.frozen(web.session(), account_id),
         changes=changes.underway(web.session(), account_id),
         kinds=ChangeKind,
