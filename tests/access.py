@@ -49,6 +49,8 @@ from heyan.releases.models import Release, ReleaseState
 from heyan.rights import copies
 from heyan.rights import requests as rights
 from heyan.rights.models import PartyNews, RightsKind, RightsParty
+from heyan.viewings import keys as staff_keys
+from heyan.viewings import service as viewings
 from tests.enrolment import World
 
 Somebody = str
@@ -150,6 +152,20 @@ ARGUMENTS |= {
     "staff_assistance.*:account_id": lambda universe: universe.accounts["student_a"],
     "staff_assistance.ask:what": lambda _universe: "phone",
 }
+# A viewing and a key of the clerk's; a colleague's key that waits for a comparison.
+ARGUMENTS |= {
+    "viewing_id": lambda universe: universe.ids["viewing"],
+    "viewings.*:key_id": lambda universe: universe.ids["own_key"],
+    "viewings.confirm:key_id": lambda universe: universe.ids["proven_key"],
+    "viewings.reject:key_id": lambda universe: universe.ids["proven_key"],
+}
+# What is one clerk's own among the staff: a colleague with the same permission finds none of it.
+CLERKS = {
+    f"viewings.{name}"
+    for name in (
+        "show", "state", "manifest", "file", "key", "prove_key", "challenge", "revoke_key",
+    )
+}  # fmt: skip
 # Arguments that belong to a student or an organizer: another's must not be found.
 OWNED = {
     Realm.PUBLIC: {
@@ -321,9 +337,50 @@ def _approvals(universe: Universe) -> None:
         ).id
 
 
+def _viewings(universe: Universe) -> None:
+    """The clerk's pinned key and a viewing that lies ready; a colleague's key to be compared."""
+    clerk, event = universe.accounts["service"], universe.ids["event"]
+    keys: dict[str, tuple[uuid.UUID, str]] = {}
+    with universe.world.session() as session:
+        for name, account in (("own", clerk), ("proven", universe.accounts["operations"])):
+            recipient = str(pyrage.x25519.Identity.generate().to_public())
+            row = staff_keys.propose(session, Actor("staff", account), recipient)
+            universe.ids[f"{name}_key"] = row.id
+            keys[name] = (row.id, recipient)
+        asked = requests.ask(
+            session, Actor("staff", clerk), level=4, scenario=Scenario.REGISTRATIONS,
+            subject_kind="document", subject_ids=[universe.ids["document"]],
+            purpose="dispute", hours=24,
+        )  # fmt: skip
+        for role in ("privacy_officer", "administrator"):
+            approver = Actor("staff", universe.accounts[role])
+            requests.decide(session, approver, asked.id, approve=True, reason="属实")
+        found = viewings.of_request(session, clerk, asked.id)
+        assert found is not None
+        universe.ids["viewing"] = found.id
+    with universe.world.owner.begin() as connection:
+        for (key_id, _recipient), status in zip(keys.values(), ("pinned", "proven"), strict=True):
+            connection.execute(
+                text("UPDATE staff_keys SET status = :s WHERE id = :k"),
+                {"s": status, "k": key_id},
+            )
+        connection.execute(
+            text(
+                "UPDATE viewings SET state = 'offered', recipient = :r, object_key = :o,"
+                " file_bytes = 1, file_sha256 = :d, manifest = '{}', fetched_at = now()"
+                " WHERE id = :v"
+            ),
+            {
+                "r": keys["own"][1], "o": f"v/{event.id.hex}", "d": bytes(32),
+                "v": universe.ids["viewing"],
+            },
+        )  # fmt: skip
+
+
 def _things(universe: Universe) -> None:
     _passkey(universe)
     _approvals(universe)
+    _viewings(universe)
     world, event, moment = universe.world, universe.ids["event"], clock.now()
     owner = Actor("organizer", universe.accounts["owner_x"])
     with world.session() as session:
@@ -483,4 +540,4 @@ def snapshot(world: World) -> dict[str, str]:
     return digests
 
 
-__all__ = ["ARGUMENTS", "OWNED", "OWNERS", "ROLES", "Universe", "address", "build"]
+__all__ = ["ARGUMENTS", "CLERKS", "OWNED", "OWNERS", "ROLES", "Universe", "address", "build"]

@@ -49,6 +49,8 @@ DIGESTS = {
     "recording_parts.ciphertext_sha256": "ciphertext",
     "recipients.challenge_sha256": "32 random bytes",
     "releases.file_sha256": "ciphertext",
+    "staff_keys.challenge_sha256": "32 random bytes",
+    "viewings.file_sha256": "ciphertext",
     "releases.manifest_sha256": "manifest",
     "decisions.ciphertext_sha256": "ciphertext",
     "decision_drafts.ciphertext_sha256": "ciphertext",
