@@ -123,8 +123,8 @@ class MailServer:
         message["Date"] = clock.now()
         message["Message-ID"] = f"<{envelope.message_id}@{own_host}>"
         message["Auto-Submitted"] = "auto-generated"
-        message["Content-Language"] = "en" if envelope.locale == "en" else "zh-CN"
         message.set_content(envelope.letter.text, cte="base64")
+        message["Content-Language"] = "en" if envelope.locale == "en" else "zh-CN"
         return message
 
 

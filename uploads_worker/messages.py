@@ -60,7 +60,8 @@ def send_due(context: Context) -> int:
         ids = session.scalars(
             select(Message.id)
             .where(Message.state == MessageState.QUEUED, Message.next_at <= clock.now())
-            .order_by(Message.next_at)
+            # Codes and links, which are soon over, before notices of the same number.
+            .order_by(Message.expires_at.is_(None), Message.next_at)
             .limit(PAGE)
         ).all()
     for message_id in ids:

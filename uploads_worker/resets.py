@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.access import Realm
+from heyan.accounts.entry import login_index
 from heyan.accounts.models import Account, AccountStatus
-from heyan.accounts.service import find
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
 from heyan.notifications import outbox
@@ -28,28 +28,34 @@ def begin_reset(context: Context, proof_id: str) -> None:
         proof = session.get(Proof, uuid.UUID(proof_id), with_for_update=True)
         if proof is None or proof.used_at or proof.code_hash or proof.link_hash:
             return
-        account = find(session, Realm.PUBLIC, proof.address)
-        if account is None or account.status is not AccountStatus.ACTIVE:
+        account_id = session.scalars(
+            select(Account.id).where(
+                Account.realm == Realm.PUBLIC,
+                Account.login_index == login_index(Realm.PUBLIC, proof.address),
+                Account.status == AccountStatus.ACTIVE,
+            )
+        ).first()
+        if account_id is None:
             return
-        proof.account_id = account.id
+        proof.account_id = account_id
         sent = [
             reach.channel.value
-            for reach in session.scalars(select(Reach).where(Reach.account_id == account.id))
-            if _send(context, session, proof, account, reach)
+            for reach in session.scalars(select(Reach).where(Reach.account_id == account_id))
+            if _send(context, session, proof, reach)
         ]
         record(
-            session, WORKER, "accounts.reset_ask", "account", account.id,
+            session, WORKER, "accounts.reset_ask", "account", account_id,
             outcome="done" if sent else "nothing_sent", channels=sent,
         )  # fmt: skip
 
 
-def _send(context: Context, session: Session, proof: Proof, account: Account, reach: Reach) -> bool:
+def _send(context: Context, session: Session, proof: Proof, reach: Reach) -> bool:
     settings, now = context.settings, clock.now()
     if reach.channel.value not in settings.channels:
         return False
     if reach.channel is MessageChannel.SMS:
         # A number that was changed since is not the one that was verified.
-        if reach.address != account.login:
+        if reach.address != proof.address:
             return False
         code, life, kind = f"{secrets.randbelow(10**6):06}", settings.message_code_minutes, "code"
     else:
@@ -65,7 +71,7 @@ def _send(context: Context, session: Session, proof: Proof, account: Account, re
             source=proof.source,
             phone=reach.address if by_number else None,
             email=None if by_number else reach.address,
-            account_id=account.id,
+            account_id=reach.account_id,
             locale=reach.locale,
             expires_at=until,
         )

@@ -63,6 +63,9 @@ def spend(
         & (Message.address_index == number)
         & (Message.state != MessageState.UNSENT)
     )
+    if channel is MessageChannel.EMAIL:
+        # An inbox bears notices; what somebody can have sent to it is counted.
+        mine &= Message.source_index.is_not(None)
     for window, most in _number_rates(limits):
         _within(session, mine, counted, now, window, most)
     if source is not None:

@@ -30,6 +30,8 @@ _KINDS = {
     "registration_withdrawn": _LETTER,
     "document_destroyed": _LETTER,
     "account_recovery_codes": _LETTER,
+    # The number just got a code; another SMS would only use up its minute.
+    "account_phone_verified": _LETTER,
     "release_held": _LETTER,
     "policy_changed": _LETTER,
     "service_ending": _LETTER,

@@ -32,7 +32,7 @@ _SUBJECTS = {
     "verify_phone": _l("验证码"),
     "reset_link": _l("重设密码"),
     "reset_code": _l("重设密码的验证码"),
-    "account_email_changed": _l("账号的邮箱换了"),
+    "email_left": _l("账号的邮箱换了"),
     "assisted_reset": _l("密码重置码"),
     "freeze_code": _l("冻结账号的验证码"),
 }
@@ -54,10 +54,8 @@ _BODIES = {
         "客服应您要求发出的密码重置码 %(code)s，10 分钟内有效，登录名就是这个手机号。"
         "请在 %(site)s 自己设置新密码，不要告诉任何人，客服也不会问。"
     ),
-    "freeze_code": _l(
-        "冻结账号的验证码 %(code)s，5 分钟内有效。不是您本人在操作的话，不用理会。"
-    ),
-    "account_email_changed": _l(
+    "freeze_code": _l("冻结账号的验证码 %(code)s，5 分钟内有效。不是您本人在操作的话，不用理会。"),
+    "email_left": _l(
         "您账号的邮箱已经换掉或移除，这个邮箱不再收到信。不是您本人的话，请马上致电我们。"
     ),
 }

@@ -262,7 +262,7 @@ def confirm_email(session: Session, settings: Settings, actor: Actor, token: str
 
 def _tell_old(session: Session, settings: Settings, old: Reach) -> None:
     outbox.send(
-        session, settings, kind="account_email_changed", email=old.address,
+        session, settings, kind="email_left", email=old.address,
         account_id=old.account_id, locale=old.locale,
     )  # fmt: skip
 
