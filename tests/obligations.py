@@ -126,6 +126,9 @@ CONTROLS = {
 }
 
 REQUIREMENTS = {
+    "K3": "no import without the recorded source and commitment",
+    "K2": "a release to a party without a valid agreement is refused, and says so",
+    "B4": "back in by possession: a code to the number on file; a lost number by two clerks and 72 hours",
     "A1": "nothing personal before consent; never ticked beforehand",
     "A2": "the ledger keeps who, what, version, text, when and where; append-only",
     "A5": "refusing what is not necessary blocks nothing",
@@ -163,6 +166,12 @@ REQUIREMENTS = {
 
 # Clauses of the policy: what the site has to do, as the person who reads it would check.
 CLAUSES: dict[str, str] = {
+    "S-104": "suspended or expired: release and import refused",
+    "S-103": "an import without a source on record: 409; people are told, then asked",
+    "S-102": "one click ends every session and holds every document back until a reset",
+    "S-034": "nothing goes to a party that no agreement binds",
+    "S-016": "a reset keeps the second factor, tells the owner, and shows staff no password",
+    "S-015": "a code works once and expires; a list shows its faults by row; no code in the trail",
     "S-077": "staff and organizers sign in from the named networks alone; students from anywhere",
     "S-019": "who asked not to be called is in no list of calls",
     "S-022": "the contact log, with recordings of every kind and without",
@@ -200,6 +209,8 @@ CLAUSES: dict[str, str] = {
 
 # What the law asks beyond the policy.
 LAW: dict[str, str] = {
+    "L-28": "without the promise to report incidents in time an agreement is invalid",
+    "L-12": "at a contract's end the confirmation of deletion is due, and staff hear of it",
     "L-39": "nobody is called at night, nor who asked not to be",
     "L-05": "a guardian's account sees, copies, corrects, deletes; a refusal has its reason",
     "L-10": "withdrawing takes no more taps than granting",

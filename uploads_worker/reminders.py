@@ -22,8 +22,9 @@ from heyan.organizations.models import Organization
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.releases.models import Release
 from uploads_worker.context import Context
-from uploads_worker.releases.claims import RUNNING, still_agreed, waiting_documents
+from uploads_worker.releases.claims import RUNNING
 from uploads_worker.releases.offering import members
+from uploads_worker.releases.waiting import still_agreed, waiting_documents
 
 # A returned document: three days and one day before its last moment; a draft: one day.
 RETURNED_DAYS = (3, 1)

@@ -34,8 +34,9 @@ from heyan.settings_limits import CustodyLimits
 from uploads_worker import destruction
 from uploads_worker.context import Context
 from uploads_worker.releases.building import AGREEMENT, RECIPIENT
-from uploads_worker.releases.claims import RUNNING, troubled, waiting_documents
+from uploads_worker.releases.claims import RUNNING
 from uploads_worker.releases.offering import members
+from uploads_worker.releases.waiting import troubled, waiting_documents
 
 log = structlog.get_logger("worker")
 

@@ -16,13 +16,8 @@ from heyan.custody.sealing import SealContext
 from heyan.registrations.service import ID_NUMBER
 from uploads_worker.keyring import KeyDestroyed, KeyUnknown
 from uploads_worker.opening import OpeningFailed, PrivateKey, open_sealed
-from uploads_worker.releases.claims import (
-    OBJECT_MISSING,
-    UNOPENABLE,
-    Claim,
-    Paper,
-    Person,
-)
+from uploads_worker.releases.claims import Claim, Paper, Person
+from uploads_worker.releases.waiting import OBJECT_MISSING, UNOPENABLE
 
 MIB = 1024 * 1024
 # Sealed bytes that may be under way or wait for the writer, one picture aside.

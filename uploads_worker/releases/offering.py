@@ -25,7 +25,8 @@ from heyan.registrations.models import Registration
 from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
 from heyan.releases.states import move_release
 from heyan.settings_limits import CustodyLimits
-from uploads_worker.releases.claims import OBJECT_MISSING, Claim, Paper, still_agreed
+from uploads_worker.releases.claims import Claim, Paper
+from uploads_worker.releases.waiting import OBJECT_MISSING, still_agreed
 from uploads_worker.releases.writing import Written
 
 # Documents handed over again (their first batch ended before it was opened) stay as they are.

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from heyan.custody import signing
 from heyan.custody.objects import ObjectStore
-from uploads_worker.releases.claims import CONSENT, OBJECT_MISSING, Claim, Person
+from uploads_worker.releases.claims import CONSENT, Claim, Person
 from uploads_worker.releases.contents import Contents, document, folder_name, picture_path, readme
 from uploads_worker.releases.fetching import Opened, Opener, VaultKeys, opened_ahead
 from uploads_worker.releases.sealing_out import SEGMENT_BYTES, SealedFile, encrypt_to
+from uploads_worker.releases.waiting import OBJECT_MISSING
 from uploads_worker.releases.zipping import ZipStream
 
 FORMAT = "heyan-release/1"

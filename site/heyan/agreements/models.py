@@ -74,7 +74,8 @@ class AgreementDocument(Base):
     content: Mapped[str] = personal(
         "agreement.document", EncryptedText("agreement_documents.content"), deferred=True
     )
-    bytes: Mapped[int]
+    # In bytes, of the file itself.
+    size: Mapped[int]
     sha256: Mapped[bytes] = mapped_column(LargeBinary)
     uploaded_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     uploaded_at: Mapped[datetime]

@@ -157,7 +157,7 @@ def propose(session: Session, actor: Actor, terms: Terms, pdf: bytes) -> Agreeme
             AgreementDocument(
                 agreement_id=row.id,
                 content=base64.b64encode(pdf).decode(),
-                bytes=len(pdf),
+                size=len(pdf),
                 sha256=hashlib.sha256(pdf).digest(),
                 uploaded_by=actor.id,
                 uploaded_at=moment,

@@ -120,7 +120,7 @@ def import_page() -> Page:
 
 
 def _no_source() -> str:
-    return _("没有登记名单的来源和取得同意的书面承诺，或者来源单位没有生效的协议，不能导入。")
+    return str(_("没有登记名单的来源和取得同意的书面承诺，或者来源单位没有生效的协议，不能导入。"))
 
 
 @staff_pages.post("/import")

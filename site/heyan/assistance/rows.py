@@ -61,7 +61,7 @@ def read(data: bytes) -> tuple[list[PersonRow], list[RowProblem]]:
     if len(table) > MAX_ROWS + 1:
         raise FileRefused("too_many_rows")
     lines = [
-        (line, *(_cell(cells, places[key] or 0) for key in ("phone", "name")))
+        (line, _cell(cells, places["phone"] or 0), _cell(cells, places["name"] or 0))
         for line, cells in enumerate(table[1:], start=2)
     ]
     return check(lines)
