@@ -26,8 +26,8 @@ from heyan.contacts.models import (
     RecordingPart,
     RecordingState,
 )
+from heyan.contacts.recording_consent import RECORDING_KEPT
 from heyan.contacts.recordings import PREFIX
-from heyan.contacts.service import RECORDING_KEPT
 from heyan.contacts.vault import part_context, vault_of
 from heyan.custody.sealing import HYBRID, vault_key_id, vault_key_message
 from heyan.db import transaction

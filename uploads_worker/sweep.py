@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.accounts.models import Invitation, LoginSession, SignIn, TrustedDevice
 from heyan.audit.service import WORKER, record
+from heyan.contacts.recordings import PREFIX
 from heyan.custody.objects import ObjectStoreError, StoredObject
 from heyan.db import transaction
 from heyan.documents.models import Document, UploadCount
@@ -146,7 +147,7 @@ def _orphans(context: Context) -> int:
     found = (
         one
         for one in context.objects.list_sealed()
-        if not one.key.startswith(f"{recordings.PREFIX}/")
+        if not one.key.startswith(f"{PREFIX}/")
     )
     return _remove_unknown(context, found, (Document, ArchiveItem), context.objects.destroy_sealed)
 

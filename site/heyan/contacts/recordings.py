@@ -25,7 +25,8 @@ from heyan.contacts.models import (
     RecordingPart,
     RecordingState,
 )
-from heyan.contacts.service import load, recording_due
+from heyan.contacts.recording_consent import recording_due
+from heyan.contacts.service import load
 from heyan.contacts.vault import RECORDING_PART, part_context, sealing_key
 from heyan.custody.audio import HEAD, sniff_audio
 from heyan.custody.objects import ObjectStore, new_key

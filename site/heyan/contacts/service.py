@@ -18,8 +18,7 @@ from heyan import clock
 from heyan.accounts.models import Account
 from heyan.audit.service import Actor, record
 from heyan.classification import REGISTRY
-from heyan.consent.purposes import CALL_RECORDING, PURPOSES
-from heyan.consent.service import Evidence, grant, withdraw
+from heyan.consent.service import Evidence
 from heyan.contacts.models import (
     Contact,
     ContactChannel,
@@ -28,13 +27,11 @@ from heyan.contacts.models import (
     ContactNote,
     ContactOutcome,
     ContactState,
-    Recording,
     RecordingConsent,
-    RecordingState,
 )
+from heyan.contacts.recording_consent import CONSENT_WAYS, DISPUTE_KEPT, recordings_due, settle
 from heyan.contacts.states import WrongTurn, move
 from heyan.db import transaction, uuid7
-from heyan.jobs import Job, defer
 from heyan.leads import service as leads
 from heyan.leads.hours import due_after, may_call
 from heyan.leads.models import DoNotContact, Lead
@@ -42,11 +39,6 @@ from heyan.registrations.models import Registration
 from heyan.settings import Settings
 
 KEPT = timedelta(days=REGISTRY["contact.log"].days or 0)
-RECORDING_KEPT = timedelta(days=REGISTRY["contact.recording"].days or 0)
-# CONTROLS section 5: a dispute, with its recordings, for three years after it was closed.
-DISPUTE_KEPT = timedelta(days=3 * 365)
-# How consent to recording may have been got (A7).
-CONSENT_WAYS = ("announcement", "spoken", "written")
 
 
 class ContactUnknown(Exception):
@@ -145,7 +137,7 @@ def write_down(
             against_wish=outgoing and index is not None and barred(session, index),
         )
         if entry.consent is not RecordingConsent.NOT_ASKED:
-            _settle_consent(session, actor, evidence, row, entry.consent, entry.consent_way)
+            settle(session, actor, evidence, row, entry.consent, entry.consent_way)
         return row.id
 
 
@@ -221,7 +213,7 @@ def follow_up(
             row.delete_after = row.updated_at + (
                 DISPUTE_KEPT if kind is ContactKind.DISPUTE else KEPT
             )
-            _recordings_due(session, row)
+            recordings_due(session, row)
         if note:
             session.add(
                 ContactNote(contact_id=row.id, author_id=actor.id, at=row.updated_at, note=note)
@@ -257,7 +249,7 @@ def close(
         row.state = move(row.state, ContactState.CLOSED)
         row.outcome, row.outcome_note = outcome, note or None
         row.closed_at = row.updated_at
-        _recordings_due(session, row)
+        recordings_due(session, row)
         record(
             session, actor, "contacts.closed", "contact", contact_id,
             outcome=outcome.value, kind=row.kind.value,
@@ -288,9 +280,6 @@ def do_not_contact(session: Session, actor: Actor, contact_id: uuid.UUID) -> Non
         record(session, actor, "contacts.do_not_contact", "contact", contact_id)
 
 
-# --- consent to recording --------------------------------------------------------------------
-
-
 def settle_consent(
     session: Session,
     actor: Actor,
@@ -299,75 +288,10 @@ def settle_consent(
     consent: RecordingConsent,
     way: str,
 ) -> None:
-    """Write what the person said to being recorded (A7, S-025).
-
-    A consent goes to the ledger, and so does one that is taken back; then every recording of the
-    entry is destroyed at once.
-    """
+    """Write what the person said to being recorded (A7, S-025); see `recording_consent.settle`."""
     with transaction(session):
         row = load(session, contact_id, lock=True)
-        _settle_consent(session, actor, evidence, row, consent, way)
-
-
-def _settle_consent(
-    session: Session,
-    actor: Actor,
-    evidence: Evidence,
-    row: Contact,
-    consent: RecordingConsent,
-    way: str,
-) -> None:
-    before = row.recording_consent
-    if consent is RecordingConsent.NOT_ASKED or way not in CONSENT_WAYS:
-        raise ValueError("a consent is given or refused, in a way that is known")
-    if consent is before:
-        return
-    row.recording_consent = consent
-    whom = {"account_id": row.account_id, "lead_id": row.lead_id, "contact_id": row.id}
-    words = str(PURPOSES[CALL_RECORDING].text)
-    if consent is RecordingConsent.GIVEN:
-        details = {"how": way, "taken_by": str(actor.id)}
-        grant(session, CALL_RECORDING, evidence, text_shown=words, details=details, **whom)
-    elif before is RecordingConsent.GIVEN:
-        withdraw(session, CALL_RECORDING, evidence, text_shown=words, **whom)
-        _destroy_recordings(session, row)
-    record(
-        session, actor, "contacts.recording_consent", "contact", row.id,
-        consent=consent.value, before=before.value, how=way,
-        served_without_recording=consent is RecordingConsent.REFUSED,
-    )  # fmt: skip
-
-
-def _sealed(session: Session, row: Contact) -> list[Recording]:
-    return list(
-        session.scalars(
-            select(Recording)
-            .where(Recording.contact_id == row.id, Recording.state == RecordingState.SEALED)
-            .with_for_update()
-        )
-    )
-
-
-def _destroy_recordings(session: Session, row: Contact) -> None:
-    for one in _sealed(session, row):
-        one.destroy_due_at, one.destroy_reason = clock.now(), "withdrawn"
-        defer(session, Job.DESTROY_RECORDING, lock=f"recording:{one.id}", recording_id=one.id)
-
-
-def recording_due(contact: Contact, received_at: datetime) -> tuple[datetime, str]:
-    """Return by when a recording of *contact* is destroyed, and why then.
-
-    While a dispute is open the sweep passes its recordings over, whatever day stands here.
-    """
-    if contact.kind is not ContactKind.DISPUTE:
-        return received_at + RECORDING_KEPT, "period"
-    return (contact.closed_at or clock.now()) + DISPUTE_KEPT, "dispute"
-
-
-def _recordings_due(session: Session, row: Contact) -> None:
-    for one in _sealed(session, row):
-        if one.destroy_reason != "withdrawn":
-            one.destroy_due_at, one.destroy_reason = recording_due(row, one.received_at)
+        settle(session, actor, evidence, row, consent, way)
 
 
 # --- for other features ----------------------------------------------------------------------
@@ -413,7 +337,6 @@ __all__ = [
     "follow_up",
     "load",
     "may_call",
-    "recording_due",
     "settle_consent",
     "waiting",
     "write_down",

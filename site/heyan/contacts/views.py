@@ -96,14 +96,22 @@ def account_history(account_id: uuid.UUID) -> Page:
     return _history(account_id=account_id)
 
 
-def _history(**whom: uuid.UUID) -> Page:
+def _history(*, lead_id: uuid.UUID | None = None, account_id: uuid.UUID | None = None) -> Page:
+    session, after = web.session(), request.args.get("after")
     try:
-        found = reading.history(web.session(), web.actor(), after=request.args.get("after"), **whom)
+        found = reading.history(
+            session, web.actor(), lead_id=lead_id, account_id=account_id, after=after
+        )
     except ContactUnknown:
         abort(404)
-    next_url = url_for(str(request.endpoint), after=found.after, **whom)
-    new = {key.removesuffix("_id"): str(value) for key, value in whom.items()}
-    return _list(found, next_url if found.after else None, view=None, person=new)
+    person = {"lead": str(lead_id)} if lead_id else {"account": str(account_id)}
+    if lead_id:
+        next_url = url_for("staff_contacts.lead_history", lead_id=lead_id, after=found.after)
+    else:
+        next_url = url_for(
+            "staff_contacts.account_history", account_id=account_id, after=found.after
+        )
+    return _list(found, next_url if found.after else None, view=None, person=person)
 
 
 @staff_pages.route("/new", methods=["GET", "POST"])

@@ -1,0 +1,110 @@
+"""Consent to being recorded, and how long a recording is kept (A7, S-025, CONTROLS 5)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from heyan import clock
+from heyan.audit.service import Actor, record
+from heyan.classification import REGISTRY
+from heyan.consent.purposes import CALL_RECORDING, PURPOSES
+from heyan.consent.service import Evidence, grant, withdraw
+from heyan.contacts.models import (
+    Contact,
+    ContactKind,
+    Recording,
+    RecordingConsent,
+    RecordingState,
+)
+from heyan.jobs import Job, defer
+
+RECORDING_KEPT = timedelta(days=REGISTRY["contact.recording"].days or 0)
+# CONTROLS section 5: a dispute, with its recordings, for three years after it was closed.
+DISPUTE_KEPT = timedelta(days=3 * 365)
+# How consent to recording may have been got (A7).
+CONSENT_WAYS = ("announcement", "spoken", "written")
+
+
+def settle(
+    session: Session,
+    actor: Actor,
+    evidence: Evidence,
+    row: Contact,
+    consent: RecordingConsent,
+    way: str,
+) -> None:
+    """Write what the person of a locked *row* said, in the caller's transaction (A7, S-025).
+
+    A consent goes to the ledger, and so does one that is taken back; then every recording of the
+    entry is destroyed at once.
+    """
+    before = row.recording_consent
+    if consent is RecordingConsent.NOT_ASKED or way not in CONSENT_WAYS:
+        raise ValueError("a consent is given or refused, in a way that is known")
+    if consent is before:
+        return
+    row.recording_consent = consent
+    words = str(PURPOSES[CALL_RECORDING].text)
+    if consent is RecordingConsent.GIVEN:
+        grant(
+            session,
+            CALL_RECORDING,
+            evidence,
+            text_shown=words,
+            account_id=row.account_id,
+            lead_id=row.lead_id,
+            contact_id=row.id,
+            details={"how": way, "taken_by": str(actor.id)},
+        )
+    elif before is RecordingConsent.GIVEN:
+        withdraw(
+            session,
+            CALL_RECORDING,
+            evidence,
+            text_shown=words,
+            account_id=row.account_id,
+            lead_id=row.lead_id,
+            contact_id=row.id,
+        )
+        _destroy(session, row)
+    record(
+        session, actor, "contacts.recording_consent", "contact", row.id,
+        consent=consent.value, before=before.value, how=way,
+        served_without_recording=consent is RecordingConsent.REFUSED,
+    )  # fmt: skip
+
+
+def _sealed(session: Session, row: Contact) -> list[Recording]:
+    return list(
+        session.scalars(
+            select(Recording)
+            .where(Recording.contact_id == row.id, Recording.state == RecordingState.SEALED)
+            .with_for_update()
+        )
+    )
+
+
+def _destroy(session: Session, row: Contact) -> None:
+    for one in _sealed(session, row):
+        one.destroy_due_at, one.destroy_reason = clock.now(), "withdrawn"
+        defer(session, Job.DESTROY_RECORDING, lock=f"recording:{one.id}", recording_id=one.id)
+
+
+def recording_due(contact: Contact, received_at: datetime) -> tuple[datetime, str]:
+    """Return by when a recording of *contact* is destroyed, and why then.
+
+    While a dispute is open the sweep passes its recordings over, whatever day stands here.
+    """
+    if contact.kind is not ContactKind.DISPUTE:
+        return received_at + RECORDING_KEPT, "period"
+    return (contact.closed_at or clock.now()) + DISPUTE_KEPT, "dispute"
+
+
+def recordings_due(session: Session, row: Contact) -> None:
+    """Give an entry's recordings their last day anew: it became a dispute, or is closed."""
+    for one in _sealed(session, row):
+        if one.destroy_reason != "withdrawn":
+            one.destroy_due_at, one.destroy_reason = recording_due(row, one.received_at)
