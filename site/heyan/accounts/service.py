@@ -32,16 +32,15 @@ from heyan.accounts.factors import (
     step_up,
 )
 from heyan.accounts.held import has_factor, has_passkey, has_totp, passkey_counts
+from heyan.accounts.listing import Person, people
 from heyan.accounts.people import (
     InvitationCode,
-    Person,
     activate,
     disable,
     enable,
     end_sessions,
     invite,
     is_member,
-    people,
     reissue,
 )
 from heyan.accounts.twofold import same_human

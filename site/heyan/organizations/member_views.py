@@ -12,12 +12,13 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, Role, requires
-from heyan.accounts import loss, people
+from heyan.accounts import listing, loss, people
 from heyan.accounts.errors import LoginTaken, NotFound, NotThisOne, ResetRefused, RolesRefused
 from heyan.accounts.forms import InviteMemberForm, LostFactorForm
+from heyan.accounts.listing import Person
 from heyan.accounts.models import IdentityProof
 from heyan.accounts.pages import ROLE_NAMES, invitation_life
-from heyan.accounts.people import InvitationCode, Person
+from heyan.accounts.people import InvitationCode
 
 organizer_pages = Blueprint("organizations", __name__)
 MEMBERS = Permission.ORGANIZER_MEMBERS
@@ -35,7 +36,7 @@ def _organization_id() -> uuid.UUID:
 @requires(MEMBERS)
 def members() -> str:
     """List who may sign in for this organizer."""
-    found = people.people(web.session(), Realm.ORGANIZER, _organization_id())
+    found = listing.people(web.session(), Realm.ORGANIZER, _organization_id())
     return render_template("organizations/members.html", people=found, roles=ROLE_NAMES)
 
 
@@ -71,7 +72,7 @@ def _code_page(issued: InvitationCode, name: str, login: str) -> str:
 
 
 def _person(account_id: uuid.UUID) -> Person:
-    everyone = people.people(web.session(), Realm.ORGANIZER, _organization_id())
+    everyone = listing.people(web.session(), Realm.ORGANIZER, _organization_id())
     found = next((one for one in everyone if one.id == account_id), None)
     if found is None:
         abort(404)
