@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.access import Permission, Realm, Scenario, allowed
 from heyan.accounts.entry import login_index
+from heyan.accounts.listing import people
 from heyan.accounts.models import Account, AccountStatus
-from heyan.accounts.people import people
 from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.access import Permission, Realm, Scenario, allowed
+from heyan.accounts.listing import people
 from heyan.accounts.models import AccountStatus
-from heyan.accounts.people import people
 from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
