@@ -172,6 +172,17 @@ REQUIREMENTS = {
 
 # Clauses of the policy: what the site has to do, as the person who reads it would check.
 CLAUSES: dict[str, str] = {
+    "S-087": "past its period: gone, and the run says so",
+    "S-085": "a category's level decides how each stage is done",
+    "S-080": "six stages said of every category",
+    "S-076": "what the law keeps of a closed account ends after three years",
+    "S-075": "time travel: nothing overdue; a failed or missing sweep stands on the page",
+    "S-073": "nothing at L3 or L4 is kept as long as the account but what signs in",
+    "S-065": "one approver: 403; out comes the order's scope alone, as ciphertext, once",
+    "S-064": "database, bucket and keyring open no archived object; the offline key does",
+    "S-059": "a hold by two people outlives sweep, closing, event's end; release lets clocks run on",
+    "S-056": "yesterday's backup restored: what was destroyed stays destroyed; 35 days kept",
+    "S-055": "what only an order keeps is in no list, no calls, no search of staff",
     "S-104": "suspended or expired: release and import refused",
     "S-103": "an import without a source on record: 409; people are told, then asked",
     "S-102": "one click ends every session and holds every document back until a reset",
@@ -211,6 +222,7 @@ CLAUSES: dict[str, str] = {
     "S-069": "a fee on the first request: 422; told of before it is charged",
     "S-070": "nobody refuses alone",
     "S-086": "role, scenario, grant, approvers: each taken away denies, and is named",
+    "S-093": "what was approved opens for one key, with one name on it, for a day; its owner reads it",
     "S-091": "without a grant: masks; two approvals of one person fail, also in a race",
     "S-092": "each reveal is one audit entry with its reason; a list is one with its ids",
     "S-071": "seven grounds, the policy's own, each with its text",
@@ -218,6 +230,7 @@ CLAUSES: dict[str, str] = {
 
 # What the law asks beyond the policy.
 LAW: dict[str, str] = {
+    "L-16": "a body from abroad is refused, with what to tell it",
     "L-28": "without the promise to report incidents in time an agreement is invalid",
     "L-12": "at a contract's end the confirmation of deletion is due, and staff hear of it",
     "L-39": "nobody is called at night, nor who asked not to be",
