@@ -130,6 +130,10 @@ CONTROLS = {
 }
 
 REQUIREMENTS = {
+    "E4": "shortest periods with their article; what the law keeps after closing",
+    "G6": "what the law keeps is sealed off the site; out on an order of two people",
+    "H4": "backup and restore: tombstones and holds replayed, seats counted, nobody signed in",
+    "H3": "a legal hold by an order: two people, scope, end; released, clocks run on",
     "K3": "no import without the recorded source and commitment",
     "K2": "a release to a party without a valid agreement is refused, and says so",
     "B4": "back in by possession: a code to the number on file; a lost number by two clerks and 72 hours",
@@ -222,7 +226,7 @@ CLAUSES: dict[str, str] = {
     "S-069": "a fee on the first request: 422; told of before it is charged",
     "S-070": "nobody refuses alone",
     "S-086": "role, scenario, grant, approvers: each taken away denies, and is named",
-    "S-093": "what was approved opens for one key, with one name on it, for a day; its owner reads it",
+    "S-093": "what is approved opens for one key, marked, for a day; its owner reads it",
     "S-091": "without a grant: masks; two approvals of one person fail, also in a race",
     "S-092": "each reveal is one audit entry with its reason; a list is one with its ids",
     "S-071": "seven grounds, the policy's own, each with its text",

@@ -23,6 +23,7 @@ from heyan.documents.models import CustodyStep, Document
 from heyan.notifications.service import notify
 from heyan.viewings import standing
 from heyan.viewings.models import Viewing, ViewingItem, ViewingState
+from heyan.viewings.service import subject_ids
 from heyan.viewings.states import move_viewing
 from uploads_worker import people, retention, tombstones
 from uploads_worker.context import Context
@@ -85,7 +86,7 @@ def _prepare(context: Context, viewing_id: uuid.UUID) -> Order | None:
                 viewing_id=viewing_id,
                 object_key=row.object_key,
                 kind=row.subject_kind,
-                subjects=tuple(sorted(standing.subject_ids(session, viewing_id))),
+                subjects=tuple(sorted(subject_ids(session, viewing_id))),
                 recipient=pin.recipient,
                 name=pin.name,
                 number=approval.number,

@@ -92,7 +92,6 @@ _WORDS = {
     "rights_refused": _l("您的请求没有获准，请看理由和您可以怎样救济。"),
     "rights_fee": _l("这项请求是多次重复的请求，可能收取成本费用；收取前会告诉您数额和算法。"),
     "rights_copy_ready": _l("您要的个人信息副本已经做好，72 小时内可以下载。"),
-    "rights_copy_failed": _l("您要的个人信息副本没有做成，请再要一次。"),
     "rights_confirmed": _l("主办单位确认已经照您的撤回、删除或更正办理。"),
     "rights_unlawful": _l("有人以处理违法为由要求删除，请今天查看并判断是否构成事件。"),
     "rights_refusal": _l("有一项拒绝等着第二人确认。"),
@@ -161,16 +160,20 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if notice.kind.startswith("account_") or realm is Realm.STAFF:
         return _own_link(notice)
     if realm is Realm.ORGANIZER:
-        if notice.kind in ("registration_withdrawn", "registration_corrected"):
-            return url_for("organizer_rights.index"), str(_("照办后在这里确认"))
-        if release_id := notice.params.get("release_id"):
-            return url_for("releases.show", release_id=release_id), str(_("看这一批"))
-        return url_for("releases.index"), str(_("全部批次"))
+        return _organizer_link(notice)
     if document_id := notice.params.get("document_id"):
         return url_for("documents.show", document_id=document_id), str(_("看这份材料"))
     if registration_id := notice.params.get("registration_id"):
         return url_for("registrations.show", registration_id=registration_id), str(_("看这次报名"))
     return url_for("registrations.index"), str(_("查看我的报名"))
+
+
+def _organizer_link(notice: Notice) -> tuple[str, str]:
+    if notice.kind in ("registration_withdrawn", "registration_corrected"):
+        return url_for("organizer_rights.index"), str(_("照办后在这里确认"))
+    if release_id := notice.params.get("release_id"):
+        return url_for("releases.show", release_id=release_id), str(_("看这一批"))
+    return url_for("releases.index"), str(_("全部批次"))
 
 
 def _own_link(notice: Notice) -> tuple[str, str]:
