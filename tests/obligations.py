@@ -42,6 +42,7 @@ SECURITY = {
         38: "nothing for scanners of SQL and template injection to find",
         39: "downloads: attachment, type, Range, own tenant only",
         40: "errors: no stack, no query, no version; a number to quote",
+        43: "messages: by number, source and site, under parallel requests",
         45: "no seeded name, number or address in logs, jobs, object names or URLs",
         46: "an audit trail that was edited, cut or reordered is found out",
         47: "an act whose audit entry fails is undone",
@@ -92,7 +93,7 @@ CONTROLS = {
         36: "a password alone reaches no staff or organizer address, by any method",
         37: "a code or a passkey's answer is good once; two steps back is refused",
         38: "recovery codes once and hashed; factors revocable, never the last where one is forced",
-        39: "told: new device, wrong second factors, factors and password changed, a copied passkey",
+        39: "told: new device, wrong factors, factors, password, e-mail changed, a copied passkey; old address too",
         40: "production refuses a demonstration account",
         41: "session tokens: 256 bits, hashed, new at sign-in and step-up",
         42: "idle and absolute ends by the server's clock",
@@ -113,6 +114,7 @@ CONTROLS = {
         57: "no-store, Clear-Site-Data, empty storage, no cached private page",
         58: "forged next, Host and forwarded heads have no effect",
         59: "strings of SQL, template and mail-head injection in every field",
+        62: "no number beyond its messages, whatever the route, thirty at once",
         64: "sign-in, refusal, key use, approval: who, what, whose, where, result, when",
         65: "an edited, deleted, reordered or cut trail is named",
         66: "a failing audit insert undoes the act",
@@ -120,6 +122,7 @@ CONTROLS = {
         68: "line breaks, escapes and NUL in any input: one log line",
         69: "default secret, debug, missing TLS, wrong region: start refused by name",
         70: "what the web's keys and database role cannot do",
+        72: "mail server and SMS service: verified, never in the clear",
         73: "errors and engines away: a number, no trace, nothing lost",
         76: "kill -9 of any process; a poison job is parked",
         77: "the worker has no port, no shell",
@@ -176,6 +179,8 @@ REQUIREMENTS = {
 
 # Clauses of the policy: what the site has to do, as the person who reads it would check.
 CLAUSES: dict[str, str] = {
+    "S-067": "the hotline is in every message that leaves the site",
+    "S-020": "what touches an account's safety is told by every verified channel",
     "S-087": "past its period: gone, and the run says so",
     "S-085": "a category's level decides how each stage is done",
     "S-080": "six stages said of every category",

@@ -131,9 +131,11 @@ def _claim(context: Context, message_id: uuid.UUID) -> _Claimed | None:
         if message is None:
             return None
         if message.channel.value not in context.settings.channels:
-            return _unsent(message, "no_provider", now)
+            _unsent(message, "no_provider", now)
+            return None
         if (message.expires_at and message.expires_at <= now) or message.created_at < now - LONGEST:
-            return _unsent(message, "too_late", now)
+            _unsent(message, "too_late", now)
+            return None
         if (wait := budget.due(session, context.settings, message)) is not None:
             message.next_at, message.reason = wait, "budget"
             if budget.breaker_open(session, context.settings):

@@ -54,7 +54,18 @@ def page(session: Session, state: MessageState | None, after: uuid.UUID | None) 
     if after is not None:
         query = query.where(Message.id < after)
     return [
-        Line(*row[:4], outbox.mask(row.channel, row.address), *row[5:])
+        Line(
+            id=row.id,
+            created_at=row.created_at,
+            channel=row.channel,
+            kind=row.kind,
+            masked=outbox.mask(row.channel, row.address),
+            state=row.state,
+            reason=row.reason,
+            attempts=row.attempts,
+            next_at=row.next_at,
+            ended_at=row.ended_at,
+        )
         for row in session.execute(query.limit(PAGE + 1))
     ]
 

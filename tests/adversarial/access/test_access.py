@@ -247,6 +247,7 @@ def test_reading_sets_no_cookie(universe: Universe) -> None:
     """B1, F4: an open page sets none, but those that hold a form bound to the browser."""
     doors = {"accounts.login", "accounts.organizer_login", "accounts.staff_login"}
     doors |= {"accounts_public.register", "accounts.activate"}
+    doors |= {"resets.ask", "resets.by_code", "resets.by_link", "channels.confirm_email"}
     doors |= {"assistance.activate", "assistance.reset", "assistance.compromised"}
     setting = {
         rule.endpoint
