@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Scenario, requires
-from heyan.approvals import grants, records, requests
+from heyan.approvals import records, requests
 from heyan.approvals.forms import NumberForm, RevealForm
 from heyan.approvals.records import Contact, NoApproval, RecordUnknown, Sensitive
-from heyan.approvals.wording import why_masked
+from heyan.approvals.service import masked_because
 from heyan.consent.purposes import PURPOSES
 from heyan.decisions.models import Outcome
 from heyan.decisions.reasons import reason
@@ -105,14 +105,13 @@ def _page(
         row = records.line(session, web.actor(), registration_id)
     except RecordUnknown:
         abort(404)
-    missing = grants.missing(session, me, Scenario.REGISTRATIONS)
     page = render_template(
         "approvals/record.html",
         row=row,
         seen=seen,
         opened=opened,
         form=form or RevealForm(formdata=None),
-        masked_because=why_masked(missing, Scenario.REGISTRATIONS) if missing else "",
+        masked_because=masked_because(session, me, Scenario.REGISTRATIONS),
         live=requests.live(session, me, "registration", registration_id),
         status_words=STATUS,
         document_states=DOCUMENT_STATES,

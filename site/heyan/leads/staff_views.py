@@ -11,7 +11,8 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
 from heyan import clock, web
-from heyan.access import Permission, requires
+from heyan.access import Permission, Scenario, requires
+from heyan.approvals.service import masked_because
 from heyan.leads import doubles, queue
 from heyan.leads.forms import (
     CALL_TIMES,
@@ -188,6 +189,7 @@ def _page(
         outcome_form=outcome_form or OutcomeForm(formdata=None),
         merge_form=merge_form or MergeForm(formdata=None),
         others=doubles.others(session, lead_id),
+        masked_because=masked_because(session, web.account_id(), Scenario.LEADS),
         assign_form=assign_form,
         **_words(),
     )
