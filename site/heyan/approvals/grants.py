@@ -246,7 +246,7 @@ def live_until(session: Session) -> dict[tuple[Role, Scenario], datetime]:
         .where(live_condition(clock.now()))
         .group_by(StandingGrant.role, StandingGrant.scenario)
     )
-    return {(role, scenario): ends for role, scenario, ends in rows}
+    return {(role, scenario): ends for role, scenario, ends in rows if ends is not None}
 
 
 def waiting_count(session: Session) -> int:

@@ -129,7 +129,7 @@ def ask(
 
 def _known(session: Session, kind: str, subjects: Collection[uuid.UUID]) -> int:
     """Return how many of *subjects* are records of *kind* that can be opened."""
-    queries: dict[str, Select[tuple[int]]] = {
+    queries: dict[str, Select[int]] = {
         "registration": select(func.count()).where(Registration.id.in_(subjects)),
         "document": select(func.count()).where(
             Document.id.in_(subjects), Document.destroyed_at.is_(None)
