@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.approvals.models import AccessRequest
+from heyan.contacts.models import Recording
 from heyan.documents.models import Document
 from heyan.viewings.models import StaffKey, StaffKeyStatus, Viewing, ViewingItem, ViewingState
 from heyan.viewings.service import subject_ids
@@ -64,17 +65,18 @@ def live_again(session: Session, account_id: uuid.UUID, viewing_id: uuid.UUID) -
 
 
 def gone_subjects(session: Session, viewing_id: uuid.UUID) -> bool:
-    """Tell whether a document in the file was destroyed meanwhile: then its copy goes as well."""
-    rows = (
-        select(Document.id)
-        .join(ViewingItem, ViewingItem.subject_id == Document.id)
-        .where(
-            ViewingItem.viewing_id == viewing_id,
-            ViewingItem.problem.is_(None),
-            Document.destroyed_at.is_not(None),
-        )
+    """Tell whether something in the file was destroyed meanwhile: then its copy goes as well."""
+    included = (ViewingItem.viewing_id == viewing_id, ViewingItem.problem.is_(None))
+    return any(
+        session.scalars(
+            select(table.id)
+            .join(ViewingItem, ViewingItem.subject_id == table.id)
+            .where(*included, table.destroyed_at.is_not(None))
+            .limit(1)
+        ).first()
+        is not None
+        for table in (Document, Recording)
     )
-    return session.scalars(rows.limit(1)).first() is not None
 
 
 def _key_stands(session: Session, viewing: Viewing) -> bool:
