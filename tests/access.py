@@ -46,6 +46,7 @@ from heyan.policies.models import PolicyKind
 from heyan.policies.service import publish
 from heyan.releases import recipients
 from heyan.releases.models import Release, ReleaseState
+from heyan.retention.models import AuthorityQuery, HoldSubject, LegalHold
 from heyan.rights import copies
 from heyan.rights import requests as rights
 from heyan.rights.models import PartyNews, RightsKind, RightsParty
@@ -151,6 +152,10 @@ ARGUMENTS |= {
     "change_id": lambda universe: universe.ids["change"],
     "staff_assistance.*:account_id": lambda universe: universe.accounts["student_a"],
     "staff_assistance.ask:what": lambda _universe: "phone",
+}
+ARGUMENTS |= {
+    "hold_id": lambda universe: universe.ids["hold"],
+    "query_id": lambda universe: universe.ids["query"],
 }
 # A viewing and a key of the clerk's; a colleague's key that waits for a comparison.
 ARGUMENTS |= {
@@ -421,6 +426,7 @@ def _things(universe: Universe) -> None:
         universe.ids["contact"] = contact.id
     _rights(universe)
     _assistance(universe)
+    _keeping(universe)
     draft = world.event(status=EventStatus.DRAFT, with_key=False)
     universe.ids["draft"] = draft
     (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)
@@ -474,6 +480,25 @@ def _assistance(universe: Universe) -> None:
         o=universe.ids["event"].organization_id,
     )
     universe.ids["agreement"] = found.id
+
+
+def _keeping(universe: Universe) -> None:
+    """A hold and an authority's order of the privacy officer's that wait for the other person."""
+    officer, now = universe.accounts["privacy_officer"], clock.now()
+    order = {"authority": "机关", "order_number": "1", "statute": "条款", "scope": "范围"}
+    with universe.world.session() as session:
+        held = LegalHold(
+            subject_kind=HoldSubject.DOCUMENT,
+            subject_id=uuid.UUID(str(universe.ids["document"])),
+            ends_at=now + timedelta(days=1),
+            asked_by=officer,
+            asked_at=now,
+            **order,
+        )
+        query = AuthorityQuery(account_ids=[], asked_by=officer, asked_at=now, **order)
+        session.add_all([held, query])
+        session.commit()
+        universe.ids["hold"], universe.ids["query"] = held.id, query.id
 
 
 def _rights(universe: Universe) -> None:

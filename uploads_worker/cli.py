@@ -100,7 +100,7 @@ def _reconcile(_given: argparse.Namespace, settings: WorkerSettings) -> int:
 
     found = reconcile.reconcile(Context.open(settings))
     say(json.dumps(found))
-    return 1 if found["missing"] or found["changed"] else 0
+    return 1 if found["missing"] or found["changed"] or found["public"] else 0
 
 
 def _receipts(_given: argparse.Namespace, settings: WorkerSettings) -> int:

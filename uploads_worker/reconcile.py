@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http
+import urllib.error
+import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +20,8 @@ from uploads_worker.context import Context
 log = structlog.get_logger("worker")
 
 BATCH = 200
+# No proxy of the environment: the store is asked as the settings name it.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def reconcile(context: Context) -> dict[str, int]:
@@ -47,9 +52,38 @@ def reconcile(context: Context) -> dict[str, int]:
             if len(page) < BATCH:
                 break
             after = page[-1].id
-    if found["missing"] or found["changed"]:
+    found["public"] = _public(context)
+    if found["missing"] or found["changed"] or found["public"]:
         log.error("reconcile.faults", **found)
     return found
+
+
+def _public(context: Context) -> int:
+    """Ask for one object of each bucket as a stranger would; return how many answered.
+
+    A bucket, or a policy on it, that was opened to everyone is found the same day (S-090).
+    """
+    store, answered = context.objects, 0
+    for bucket, listed in (
+        (store.sealed_bucket, store.list_sealed()),
+        (store.releases_bucket, store.list_releases()),
+    ):
+        one = next(iter(listed), None)
+        if one is not None and _answers(f"{store.endpoint_url}/{bucket}/{one.key}"):
+            answered += 1
+            with context.sessions() as session, transaction(session):
+                record(session, WORKER, "objects.public", "bucket", bucket, outcome="failed")
+    return answered
+
+
+def _answers(address: str) -> bool:
+    """Tell whether *address* (of our own settings) gives its bytes to someone without a key."""
+    asked = urllib.request.Request(address, method="GET")  # noqa: S310 - http(s) of our own settings
+    try:
+        with _OPENER.open(asked, timeout=10) as answer:
+            return bool(answer.status == http.HTTPStatus.OK)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _fault(context: Context, document: Document) -> str | None:

@@ -43,7 +43,7 @@ def note(context: Context) -> int:
         ):
             last = known.get(str(hold_id))
             if last is not None and last["released"] is None:
-                lines.append({**last, "released": released.isoformat()})
+                lines.append({**last, "released": (released or clock.now()).isoformat()})
     if lines:
         _append(context.settings.anchors, lines)
     return len(lines)

@@ -75,7 +75,7 @@ def seal(session: Session, account_id: uuid.UUID) -> bool:
         "registrations": [
             {
                 "number": number,
-                "submitted_at": submitted.isoformat(),
+                "submitted_at": submitted.isoformat() if submitted else None,
                 "event": title,
                 "student": name,
             }
