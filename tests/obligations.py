@@ -93,7 +93,7 @@ CONTROLS = {
         36: "a password alone reaches no staff or organizer address, by any method",
         37: "a code or a passkey's answer is good once; two steps back is refused",
         38: "recovery codes once and hashed; factors revocable, never the last where one is forced",
-        39: "told: new device, wrong factors, factors, password, e-mail changed, a copied passkey; old address too",
+        39: "told: new device, wrong or changed factors, password, e-mail; the old address too",
         40: "production refuses a demonstration account",
         41: "session tokens: 256 bits, hashed, new at sign-in and step-up",
         42: "idle and absolute ends by the server's clock",

@@ -62,6 +62,7 @@ def _channels_page(
         code_form=code or PhoneCodeForm(formdata=None),
         choices_form=ChoicesForm(formdata=None, obj=any_reach) if any_reach else None,
         sent="sent" in request.args,
+        proven=here is not None and here.stepped_up(web.settings()),
     )
     return page, status
 
