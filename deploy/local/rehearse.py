@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.local.rehearsal import cards, organizer, student, visitor
+from deploy.local.rehearsal import cards, organizer, rights, student, visitor
 from deploy.local.rehearsal.browser import StepFailed
 from deploy.local.rehearsal.play import Play
 from deploy.local.variables import ROOT
@@ -52,6 +52,11 @@ def play(run: Play) -> None:
     organizer.decides(run, desk, opened, pupil, returned={})
     student.is_verified(run, pupil)
     student.receipts(run, pupil, student.KINDS[1], "received", "sealed", "offered", "accepted")
+
+    rights.takes_a_copy(run, pupil)
+    rights.corrects(run, pupil)
+    rights.takes_a_consent_back(run, pupil, desk)
+    rights.closes_the_account(run, pupil)
 
 
 def main() -> int:

@@ -184,7 +184,7 @@ def _approvals_and_parties() -> None:
         _id("organization_id", table, "organizations", empty=False),
         sa.Column(
             "news",
-            sa.Enum("withdrawn", "deleted", "corrected", name="party_news"),
+            sa.Enum("withdrawn", "corrected", name="party_news"),
             nullable=False,
         ),
         sa.Column("told_at", TIME, nullable=False),
@@ -213,7 +213,7 @@ def _copies() -> None:
         _id("request_id", table, "rights_requests", empty=False),
         sa.Column(
             "state",
-            sa.Enum("ordered", "ready", "failed", "destroyed", name="copy_state"),
+            sa.Enum("ordered", "ready", "destroyed", name="copy_state"),
             nullable=False,
         ),
         sa.Column("facts", sa.LargeBinary()),

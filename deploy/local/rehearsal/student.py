@@ -26,6 +26,7 @@ class Student:
 
     browser: Browser
     person: Holder
+    password: str = ""
     registration: str = ""
     number: str = ""
     documents: dict[str, str] = field(default_factory=dict)
@@ -44,7 +45,7 @@ def opens_an_account(play: Play, person: Holder, who: str = WHO) -> Student:
     page = browser.send(page.form("phone", "password"), phone=person.phone, password=password)
     check(page.status == 200 and "login" not in page.path, page, "the new account signs in")
     play.told(who, "opened an account and signed in")
-    return Student(browser, person)
+    return Student(browser, person, password=password)
 
 
 def binds_a_student(play: Play, student: Student) -> None:

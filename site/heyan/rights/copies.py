@@ -32,6 +32,7 @@ from heyan.rights.requests import Asked, finish, receive
 from heyan.settings import Settings
 
 LIFE = timedelta(days=REGISTRY["rights.copy"].days or 0)
+MADE_WITHIN = timedelta(hours=1)
 # A copy has words and digests, no pictures; more than this is nobody's.
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -48,8 +49,16 @@ def order(session: Session, settings: Settings, actor: Actor, account_id: uuid.U
     """Order a copy; one that waits or lies ready is returned instead of a second."""
     with transaction(session):
         live = current(session, account_id)
-        if live is not None and live.state is not CopyState.FAILED:
+        if live is not None and not late(live):
             return live
+        if live is not None:
+            # Given up: it opens nothing any more, and the sweep takes what there is of it.
+            session.execute(
+                update(AccessCopy)
+                .where(AccessCopy.id == live.id)
+                .values(opener=None, expires_at=clock.now())
+                .execution_options(synchronize_session=False)
+            )
         request = receive(
             session,
             actor,
@@ -75,6 +84,11 @@ def order(session: Session, settings: Settings, actor: Actor, account_id: uuid.U
         record(session, actor, "rights.order_copy", "access_copy", copy.id)
         defer(session, Job.BUILD_ACCESS_COPY, lock=f"access_copy:{copy.id}", copy_id=copy.id)
         return copy
+
+
+def late(copy: AccessCopy) -> bool:
+    """Tell whether a copy should long have been made: then it may be asked for anew."""
+    return copy.state is not CopyState.READY and clock.now() - copy.ordered_at > MADE_WITHIN
 
 
 def current(session: Session, account_id: uuid.UUID) -> AccessCopy | None:

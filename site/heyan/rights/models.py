@@ -165,7 +165,6 @@ class PartyNews(enum.Enum):
     """What a recipient of somebody's data was told."""
 
     WITHDRAWN = "withdrawn"
-    DELETED = "deleted"
     CORRECTED = "corrected"
 
 
@@ -199,7 +198,6 @@ class CopyState(enum.Enum):
 
     ORDERED = "ordered"
     READY = "ready"
-    FAILED = "failed"
     DESTROYED = "destroyed"
 
 

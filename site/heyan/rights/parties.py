@@ -24,7 +24,6 @@ from heyan.rights.models import PartyNews, RightsParty
 
 KINDS = {
     PartyNews.WITHDRAWN: "registration_withdrawn",
-    PartyNews.DELETED: "registration_withdrawn",
     PartyNews.CORRECTED: "registration_corrected",
 }
 

@@ -108,8 +108,12 @@ def copy() -> Page:
         copies.order(session, web.settings(), web.actor(), mine)
         web.flash("success", _("副本正在制作，做好后会在站内通知您，一般只要几分钟。"))
         return redirect(url_for("rights.copy"), 303)
+    found = copies.current(session, mine)
     return render_template(
-        "rights/copy.html", copy=copies.current(session, mine), CopyState=CopyState
+        "rights/copy.html",
+        copy=found,
+        late=found is not None and copies.late(found),
+        CopyState=CopyState,
     )
 
 

@@ -79,7 +79,6 @@ REFUSALS: dict[RefusalGround, Any] = {
 }
 NEWS: dict[PartyNews, Any] = {
     PartyNews.WITHDRAWN: _l("撤回了同意，请停止核验并销毁这个人的全部材料"),
-    PartyNews.DELETED: _l("要求删除，请销毁这个人的全部材料"),
     PartyNews.CORRECTED: _l("更正了登记的信息，请以网站上的新信息为准"),
 }
 PURPOSES: dict[str, Any] = {

@@ -172,3 +172,22 @@ def _token(person: Person) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', person.get("/contact").text)
     assert found
     return found[1]
+
+
+def test_a_copy_that_is_not_made_within_the_hour_can_be_asked_for_anew(
+    world: World, context: Context, person: Person, clock: Clock
+) -> None:
+    """G1: a worker that was away leaves nobody without a copy, and never two that open."""
+    fresh(world, person)
+    person.post("/me/data/copy")
+    clock.move(timedelta(minutes=61))
+    again = fresh(world, _again(world, person))
+    assert "上一次没有做成" in words_of(again.get("/me/data/copy"))
+    assert again.post("/me/data/copy").status_code == 303
+    rows = world.rows(
+        "SELECT opener IS NOT NULL AS opens FROM access_copies WHERE account_id = :a",
+        a=person.account_id,
+    )
+    assert sorted(row.opens for row in rows) == [False, True]
+    run_once(context)
+    assert "/file" in again.get("/me/data/copy").text
