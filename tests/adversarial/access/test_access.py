@@ -54,6 +54,9 @@ def foreign(who: str, rule: Rule) -> bool:
         return who != "student_a"
     if rule.endpoint in CLERKS:
         return who != "service"
+    if "passkey_id" in rule.arguments:
+        # Everybody has passkeys of their own; this one is student A's.
+        return who != "student_a"
     return who not in OWNERS and realm in OWNED and bool(rule.arguments & OWNED[realm])
 
 
