@@ -62,7 +62,7 @@ def personal(site: Site) -> list[str]:
 
 
 def test_the_whole_main_job_holds_over_http(personal: list[str]) -> None:
-    """SECURITY 1, 11, 13, 32, C-47, C-79, C-80, S-032: the rehearsal as a person runs it."""
+    """SECURITY 1, 11, 13, 32, C-47, C-79, C-80, S-032, G1, G2, G3, G5: the rehearsal as run."""
     assert len(personal) == 9
 
 
@@ -112,7 +112,8 @@ def test_object_names_say_nothing(site: Site, personal: list[str]) -> None:
     """C-67, SECURITY 45: names in both buckets are random."""
     store = ObjectStore.from_settings(WorkerSettings.from_env(variables(site, "worker")))
     names = [one.key for listed in (store.list_sealed, store.list_releases) for one in listed()]
-    assert len(names) >= 4, len(names)
+    # The account was closed in the end: the two batches are what is left for sure.
+    assert len(names) >= 2, len(names)
     assert not any(value in name for name in names for value in personal)
 
 
