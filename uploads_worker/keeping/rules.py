@@ -62,6 +62,7 @@ SOURCES = (
     "uploads_worker.usage",
     "uploads_worker.agreements",
     "uploads_worker.assisting",
+    "uploads_worker.rights_rules",
 )
 
 

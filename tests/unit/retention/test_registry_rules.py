@@ -63,7 +63,8 @@ def test_nothing_sensitive_is_kept_as_long_as_an_account_lives() -> None:
         for category in CATEGORIES
         if category.level >= Level.L3_SENSITIVE and category.days is None
     }
-    assert living <= {"account.credentials"}
+    # A proof of who asked for something goes when the request closes.
+    assert living <= {"account.credentials", "rights.proof"}
 
 
 def test_two_rules_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

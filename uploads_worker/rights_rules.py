@@ -1,0 +1,37 @@
+"""The rules of requests about one's own data, and of copies (CONTROLS 5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from heyan.classification import REGISTRY
+from heyan.rights.models import AccessCopy, RightsRequest
+from uploads_worker.keeping.rules import overdue, rule
+
+# A copy is destroyed within the hour after its link ended.
+_HOUR = timedelta(hours=1)
+
+RULES = (
+    rule(
+        "rights_requests",
+        # The proof of who asked goes when the request closes, in the same verb.
+        "rights.request rights.proof",
+        "rights_requests",
+        overdue(
+            RightsRequest,
+            lambda now: (
+                RightsRequest.closed_at
+                <= now - timedelta(days=REGISTRY["rights.request"].days or 0)
+            ),
+        ),
+    ),
+    rule(
+        "access_copies",
+        "rights.copy",
+        "access_copies",
+        overdue(
+            AccessCopy,
+            lambda now: AccessCopy.destroyed_at.is_(None) & (AccessCopy.expires_at <= now - _HOUR),
+        ),
+    ),
+)
