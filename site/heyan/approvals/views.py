@@ -107,7 +107,8 @@ def new() -> Page:
     kind, ids = _named()
     level = LEVELS[kind]
     mine = roles_of(web.session(), web.account_id())
-    form = AskForm()
+    usual = Scenario.CONTACTS if kind == "recording" else Scenario.REGISTRATIONS
+    form = AskForm(scenario=usual.value)
     form.limit([one for one in Scenario if mine & SCENARIOS[one]], HOURS[level])
     if request.method == "POST" and form.validate():
         try:
