@@ -6,71 +6,19 @@ column names its category through `heyan.db.personal`; a test fails on one that 
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from typing import Any
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import Column, MetaData
 
-
-class Level(enum.IntEnum):
-    """Grades of DESIGN section 3."""
-
-    L1_PUBLIC = 1
-    L2_CONTACT = 2
-    L3_SENSITIVE = 3
-    L4_IDENTITY = 4
-
-
-class Ending(enum.Enum):
-    """What happens when the period is over."""
-
-    DELETE = "delete"
-    SHRED = "shred"
-
-
-@dataclass(frozen=True)
-class Floor:
-    """A law's shortest period: days, and the article that says so (S-060)."""
-
-    days: int
-    citation: str
-
-
-@dataclass(frozen=True)
-class Category:
-    """One category of personal data.
-
-    ``days`` counts from ``counted_from`` (both also in words, for the public table); None means
-    as long as ``counted_from`` says. ``basis`` names the article the processing rests on, and
-    ``recipients`` who outside the company gets it.
-    """
-
-    key: str
-    level: Level
-    label: Any
-    items: Any
-    purpose: Any
-    basis: Any
-    days: int | None
-    counted_from: Any
-    ending: Ending
-    recipients: Any
-    source: str
-    # What may not go earlier, whoever asks.
-    floor: Floor | None = None
-    # Part of the copy that a person gets of their own data (PIPL 45).
-    exported: bool = True
-
+from heyan.categories import Category, Ending, Floor, Level
 
 # Of the law on data in networks (handing on and entrusting), and of the law on cybersecurity.
 _THREE_YEARS = Floor(1095, "网络数据安全管理条例第十二条")
 _HALF_A_YEAR = Floor(180, "网络安全法第二十一条第三项")
 
-_NOBODY = _l("不提供给他人")
+NOBODY = _l("不提供给他人")
 _ORGANIZER = _l("您报名项目的主办单位")
 _CONSENT = _l("您的同意（个人信息保护法第十三条第一项）")
 _SEPARATE = _l("您的单独同意（个人信息保护法第二十九条）")
@@ -91,7 +39,7 @@ CATEGORIES: tuple[Category, ...] = (
         90,
         _l("最后一次联系之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "CONTROLS 5",
     ),
     Category(
@@ -104,7 +52,7 @@ CATEGORIES: tuple[Category, ...] = (
         None,
         _l("直到您要求恢复联系"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "S-019",
     ),
     Category(
@@ -117,7 +65,7 @@ CATEGORIES: tuple[Category, ...] = (
         180,
         _l("浏览之日；撤回同意的，立即删除"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "REQUIREMENTS F3",
     ),
     Category(
@@ -130,7 +78,7 @@ CATEGORIES: tuple[Category, ...] = (
         365,
         _l("最后一次处理之日；涉及纠纷的，保存到纠纷办结后 3 年"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "CONTROLS 5; 民法典 188",
     ),
     Category(
@@ -143,7 +91,7 @@ CATEGORIES: tuple[Category, ...] = (
         180,
         _l("收到录音之日；涉及纠纷的，保存到纠纷办结后 3 年"),
         Ending.SHRED,
-        _NOBODY,
+        NOBODY,
         "PIPL 19; CONTROLS 5",
     ),
     Category(
@@ -159,7 +107,7 @@ CATEGORIES: tuple[Category, ...] = (
             "提前 30 天在网站内通知，之后删除"
         ),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 47",
     ),
     Category(
@@ -186,7 +134,7 @@ CATEGORIES: tuple[Category, ...] = (
         None,
         _l("账号存续期间"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 51",
         exported=False,
     ),
@@ -200,7 +148,7 @@ CATEGORIES: tuple[Category, ...] = (
         180,
         _l("产生之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "CSL 23; CONTROLS L-30",
         _HALF_A_YEAR,
     ),
@@ -214,7 +162,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("每条记录产生之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 51, 56; 网络数据安全管理条例 12",
         _THREE_YEARS,
     ),
@@ -267,7 +215,7 @@ CATEGORIES: tuple[Category, ...] = (
         30,
         _l("核验结果公布之日，最迟为项目结束之日；与号码本身同时删除"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "CONTROLS 5",
     ),
     Category(
@@ -293,7 +241,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("每条记录产生之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "民法典 188; 网络数据安全管理条例 12",
         _THREE_YEARS,
     ),
@@ -307,7 +255,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("协议终止之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 20, 21, 23; CONTROLS 5",
         _THREE_YEARS,
     ),
@@ -321,7 +269,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("关系终止之日：账号删除之日；没有账号的，回电登记删除之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 69",
     ),
     Category(
@@ -334,7 +282,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("关系终止之日：账号删除之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 31",
     ),
     Category(
@@ -347,7 +295,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("请求办结之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "PIPL 50; 民法典 188",
     ),
     Category(
@@ -360,7 +308,7 @@ CATEGORIES: tuple[Category, ...] = (
         None,
         _l("请求办结之日即删除"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "S-068; PIPL 49",
     ),
     Category(
@@ -373,7 +321,7 @@ CATEGORIES: tuple[Category, ...] = (
         3,
         _l("您提出之日"),
         Ending.SHRED,
-        _NOBODY,
+        NOBODY,
         "PIPL 45; CONTROLS 5",
     ),
     Category(
@@ -386,7 +334,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("指令到期之日"),
         Ending.DELETE,
-        _NOBODY,
+        NOBODY,
         "个人信息保护法 13; S-059, S-065",
         exported=False,
     ),
@@ -400,7 +348,7 @@ CATEGORIES: tuple[Category, ...] = (
         1095,
         _l("账号注销之日"),
         Ending.SHRED,
-        _NOBODY,
+        NOBODY,
         "电子商务法 31",
         Floor(1095, "电子商务法第三十一条"),
         exported=False,
@@ -429,67 +377,15 @@ def mask_phone(phone: str) -> str:
     return digits[:3] + "＊" * 4 + digits[-2:] if len(digits) > 6 else "＊＊＊"
 
 
-# --- what the policy shows -------------------------------------------------------------------
-
-_LEVELS: dict[Level, Any] = {
-    Level.L1_PUBLIC: _l("公开"),
-    Level.L2_CONTACT: _l("联系信息"),
-    Level.L3_SENSITIVE: _l("敏感"),
-    Level.L4_IDENTITY: _l("最敏感，只可封存"),
-}
-_ENDINGS: dict[Ending, Any] = {
-    Ending.DELETE: _l("删除"),
-    Ending.SHRED: _l("销毁密钥和密文，备份里的副本同时失效"),
-}
-
-
-@dataclass(frozen=True)
-class PublicRow:
-    """One category in the words of the page's language; no part is ever empty (PIPL 17)."""
-
-    key: str
-    level: str
-    label: str
-    items: str
-    purpose: str
-    basis: str
-    period: str
-    counted_from: str
-    # The period where it counts in days, else how long in words.
-    kept: str
-    afterwards: str
-    recipients: str
-    shared: bool
-
-
-def public_rows() -> list[PublicRow]:
-    """Return the registry as the public reads it; `ValueError` when a part is empty."""
-    rows = []
-    for category in CATEGORIES:
-        row = PublicRow(
-            key=category.key,
-            level=str(_LEVELS[category.level]),
-            label=str(category.label),
-            items=str(category.items),
-            purpose=str(category.purpose),
-            basis=str(category.basis),
-            period=_period(category.days),
-            counted_from=str(category.counted_from),
-            kept=_period(category.days) if category.days else str(category.counted_from),
-            afterwards=str(_ENDINGS[category.ending]),
-            recipients=str(category.recipients),
-            shared=category.recipients is not _NOBODY,
-        )
-        empty = [part.name for part in fields(row) if getattr(row, part.name) == ""]
-        if empty:
-            raise ValueError(f"{category.key}: the policy would lack {', '.join(empty)}")
-        rows.append(row)
-    return rows
-
-
-def _period(days: int | None) -> str:
-    if days is None:
-        return str(_("不按天数"))
-    if days % 365 == 0:
-        return str(_("%(count)s 年", count=days // 365))
-    return str(_("%(count)s 天", count=days))
+__all__ = [
+    "CATEGORIES",
+    "NOBODY",
+    "REGISTRY",
+    "Category",
+    "Ending",
+    "Floor",
+    "Level",
+    "mask_name",
+    "mask_phone",
+    "personal_columns",
+]

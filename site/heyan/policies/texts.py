@@ -11,11 +11,11 @@ from typing import Any
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from heyan.classification import public_rows
 from heyan.clock import SHANGHAI
 from heyan.policies import text_agreement, text_privacy_en, text_privacy_zh
 from heyan.policies.models import PolicyKind
 from heyan.policies.sections import Section, freeze
+from heyan.public_table import public_rows
 from heyan.settings import Settings
 
 TEXTS: dict[PolicyKind, dict[str, tuple[Section, ...]]] = {

@@ -11,9 +11,9 @@ from werkzeug.wrappers import Response
 
 from heyan import clock, limits, web
 from heyan.access import Permission, public, requires
-from heyan.classification import public_rows
 from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.custody.objects import ObjectStoreError
+from heyan.public_table import public_rows
 from heyan.registrations.service import RegistrationUnknown
 from heyan.rights import acts, consents_held, copies, effects, holdings, parties, wording
 from heyan.rights import requests as desk
