@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from heyan import classification
 from heyan import clock as time
+from heyan import public_table
 from heyan.app import build
 from heyan.classification import CATEGORIES, personal_columns
 from heyan.cookies import COOKIES
@@ -80,7 +80,7 @@ def test_an_empty_part_keeps_the_policy_from_being_made(
 ) -> None:
     """L-01: a category without a purpose cannot be published."""
     without = dataclasses.replace(CATEGORIES[0], purpose="")
-    monkeypatch.setattr(classification, "CATEGORIES", (without, *CATEGORIES[1:]))
+    monkeypatch.setattr(public_table, "CATEGORIES", (without, *CATEGORIES[1:]))
     with world.app.app_context(), pytest.raises(ValueError, match="purpose"):
         texts.content(world.settings, PolicyKind.PRIVACY)
 
