@@ -195,7 +195,7 @@ _STAFF_NAV = (
     ("staff_leads.index", _l("回电"), Permission.LEADS_WORK),
     ("staff_contacts.index", _l("来往"), Permission.CONTACTS_WORK),
     ("staff_rights.index", _l("权利请求"), Permission.RIGHTS_WORK),
-    ("staff_assistance.index", _l("账号"), Permission.ACCOUNTS_ASSIST),
+    ("staff_assistance.index", _l("学员账号"), Permission.ACCOUNTS_ASSIST),
     ("staff_approvals.index", _l("审批"), Permission.APPROVALS_SEE),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),

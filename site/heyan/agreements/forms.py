@@ -13,7 +13,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length
 
 from heyan.forms import Form, strip
 
@@ -45,9 +45,8 @@ class AgreementForm(Form):
     """What is written down of a signed agreement."""
 
     kind = SelectField(_l("对方是"), choices=list(KIND_WORDS.items()))
-    organization = SelectField(
-        _l("主办单位"), validators=[Optional()], description=_l("对方是主办单位时选择")
-    )
+    # Not `Optional`, which would keep the check below from running.
+    organization = SelectField(_l("主办单位"), description=_l("对方是主办单位时选择"))
     party = StringField(
         _l("服务商全称"),
         [Length(max=120, message=_l("名称最多 120 个字"))],

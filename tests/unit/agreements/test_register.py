@@ -212,3 +212,17 @@ def test_fifty_activations_at_once_count_once(
     with world.session() as session:
         row = session.get_one(Agreement, at)
         assert row.approved_by == officer.account_id
+
+
+def test_an_organizers_agreement_names_it_and_a_providers_its_name(
+    world: World, operations: Colleague
+) -> None:
+    """K2: what is missing is said, and nothing is made."""
+    nobody = send(operations, unbound(world), organization="")
+    assert nobody.status_code == 422
+    assert "请选择主办单位" in words_of(nobody)
+    unnamed = send(operations, unbound(world), kind="sms", party="")
+    assert unnamed.status_code == 422
+    assert "请填写服务商全称" in words_of(unnamed)
+    named = send(operations, unbound(world), kind="sms", party="某短信服务商", organization="")
+    assert named.status_code == 303
