@@ -54,6 +54,9 @@ def foreign(who: str, rule: Rule) -> bool:
         return who != "student_a"
     if rule.endpoint in CLERKS:
         return who != "service"
+    if rule.endpoint in ("staff_approvals.show", "staff_approvals.end"):
+        # The clerk's request: its approvers and the auditor see it, another asker does not.
+        return who == "operations"
     if "passkey_id" in rule.arguments:
         # Everybody has passkeys of their own; this one is student A's.
         return who != "student_a"
