@@ -252,8 +252,12 @@ class Settings(Common, WebLimits):
 
     def fact(self, name: str, *, english: bool) -> str:
         """Return an operator's fact in the page's language; Chinese where no English is set."""
-        there = (getattr(self, f"{name}_en") if english else "") or getattr(self, name)
-        return str(there)
+        chinese, other = {
+            "hotline_hours": (self.hotline_hours, self.hotline_hours_en),
+            "court": (self.court, self.court_en),
+            "governing_law": (self.governing_law, self.governing_law_en),
+        }[name]
+        return other if english and other else chinese
 
     def session_limits(self, realm: Realm) -> tuple[timedelta, timedelta]:
         """Return how long a session of *realm* may be unused, and may live at most."""
