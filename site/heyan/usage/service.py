@@ -119,15 +119,14 @@ def figures(session: Session, *, days: int = 30) -> Figures:
     """Return the sums of the last *days* finished days, the largest names in front."""
     today = clock.local(clock.now()).date()
     first = today - timedelta(days=days)
-    by_day = dict(
-        session.execute(
+    by_day = {
+        day: hits
+        for day, hits in session.execute(
             select(UsageSum.day, UsageSum.hits).where(
                 UsageSum.day >= first, UsageSum.dimension == Dimension.DAY
             )
         )
-        .tuples()
-        .all()
-    )
+    }
     shown = [first + timedelta(days=at) for at in range(days)]
     return Figures(
         [(day, by_day.get(day, 0)) for day in shown],
@@ -148,8 +147,3 @@ def _by_name(session: Session, first: date, dimension: Dimension) -> list[tuple[
         .limit(12)
     )
     return [(name, int(found)) for name, found in rows]
-
-
-def day_of(moment: datetime) -> date:
-    """Return the day of *moment* as people in mainland China count it."""
-    return clock.local(moment).date()
