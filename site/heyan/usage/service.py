@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -119,14 +119,12 @@ def figures(session: Session, *, days: int = 30) -> Figures:
     """Return the sums of the last *days* finished days, the largest names in front."""
     today = clock.local(clock.now()).date()
     first = today - timedelta(days=days)
-    by_day = {
-        day: hits
-        for day, hits in session.execute(
-            select(UsageSum.day, UsageSum.hits).where(
-                UsageSum.day >= first, UsageSum.dimension == Dimension.DAY
-            )
+    rows = session.execute(
+        select(UsageSum.day, UsageSum.hits).where(
+            UsageSum.day >= first, UsageSum.dimension == Dimension.DAY
         )
-    }
+    )
+    by_day = {row.day: row.hits for row in rows}
     shown = [first + timedelta(days=at) for at in range(days)]
     return Figures(
         [(day, by_day.get(day, 0)) for day in shown],

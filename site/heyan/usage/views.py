@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext as _
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -53,7 +61,7 @@ def choose() -> WerkzeugResponse:
     limits.spend("usage_choice", limits.source(), "30/hour")
     secure = web.settings().secure_cookies
     back = web.safe_next(request.form.get("next"), url_for("policies.cookies"))
-    response = redirect(back, 303)
+    response = make_response(redirect(back, 303))
     text = str(PURPOSES[ANALYTICS].text)
     before = choice.kept(cookies.USAGE)
     if request.form.get("usage") == "yes":
@@ -73,7 +81,7 @@ def choose() -> WerkzeugResponse:
 @public
 def forget_language() -> WerkzeugResponse:
     """Remove the language cookie (S-041)."""
-    response = redirect(url_for("policies.cookies"), 303)
+    response = make_response(redirect(url_for("policies.cookies"), 303))
     cookies.drop_cookie(response, cookies.LANGUAGE, secure=web.settings().secure_cookies)
     return response
 
