@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pyrage
@@ -145,7 +146,14 @@ def ask(
         return row
 
 
-def settle(session: Session, actor: Actor, query_id: uuid.UUID, *, approved: bool) -> None:
+def settle(
+    session: Session,
+    actor: Actor,
+    query_id: uuid.UUID,
+    *,
+    approved: bool,
+    browser: Sequence[str] = (),
+) -> None:
     """Approve or refuse an order, as the other of the two people.
 
     Raises `SubjectUnknown`, `NotTheOther`, `AlreadySettled`.
@@ -154,7 +162,7 @@ def settle(session: Session, actor: Actor, query_id: uuid.UUID, *, approved: boo
         row = session.get(AuthorityQuery, query_id, with_for_update=True)
         if row is None:
             raise SubjectUnknown
-        other_of_two(session, row.asked_by, actor.id)
+        other_of_two(session, row.asked_by, actor.id, browser=browser)
         if row.approved_at is not None or row.refused_at is not None:
             raise AlreadySettled
         if approved:

@@ -8,7 +8,7 @@ officer and an administrator, two people, to begin and to end early.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session, aliased
 
 from heyan import clock
 from heyan.access import Role
-from heyan.accounts.models import Account, AccountRole
+from heyan.accounts import service as accounts
+from heyan.accounts.models import Account, AccountRole, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.contacts.models import Contact
 from heyan.db import transaction
@@ -206,11 +207,13 @@ def ask(
         return row
 
 
-def approve(session: Session, actor: Actor, hold_id: uuid.UUID) -> None:
+def approve(
+    session: Session, actor: Actor, hold_id: uuid.UUID, *, browser: Sequence[str] = ()
+) -> None:
     """Agree to a hold; from now on it binds. Raises `NotTheOther`, `AlreadySettled`."""
     with transaction(session):
         row = load(session, hold_id)
-        other_of_two(session, row.asked_by, actor.id)
+        other_of_two(session, row.asked_by, actor.id, browser=browser)
         _settle(
             session,
             update(LegalHold)
@@ -261,7 +264,9 @@ def ask_release(session: Session, actor: Actor, hold_id: uuid.UUID) -> None:
         record(session, actor, "holds.ask_release", "hold", hold_id)
 
 
-def release(session: Session, actor: Actor, hold_id: uuid.UUID) -> None:
+def release(
+    session: Session, actor: Actor, hold_id: uuid.UUID, *, browser: Sequence[str] = ()
+) -> None:
     """Agree that a hold ends: from the next sweep on, periods count again.
 
     Raises `NotTheOther`, `AlreadySettled`.
@@ -270,7 +275,7 @@ def release(session: Session, actor: Actor, hold_id: uuid.UUID) -> None:
         row = load(session, hold_id)
         if row.release_asked_at is None:
             raise AlreadySettled
-        other_of_two(session, row.release_asked_by, actor.id)
+        other_of_two(session, row.release_asked_by, actor.id, browser=browser)
         _settle(
             session,
             update(LegalHold)
@@ -300,7 +305,11 @@ def load(session: Session, hold_id: uuid.UUID) -> LegalHold:
 
 def roles_of(session: Session, account_id: uuid.UUID | None) -> frozenset[Role]:
     """Return which of the two an account is at this moment."""
-    found = session.scalars(select(AccountRole.role).where(AccountRole.account_id == account_id))
+    found = session.scalars(
+        select(AccountRole.role)
+        .join(Account, Account.id == AccountRole.account_id)
+        .where(AccountRole.account_id == account_id, Account.status == AccountStatus.ACTIVE)
+    )
     return PAIR & frozenset(found)
 
 
@@ -309,10 +318,21 @@ def _one_of_two(session: Session, account_id: uuid.UUID | None) -> None:
         raise NotTheOther
 
 
-def other_of_two(session: Session, first: uuid.UUID | None, second: uuid.UUID | None) -> None:
-    """Hold to privacy officer *and* administrator, two people; raises `NotTheOther`."""
+def other_of_two(
+    session: Session,
+    first: uuid.UUID | None,
+    second: uuid.UUID | None,
+    *,
+    browser: Sequence[str] = (),
+) -> None:
+    """Hold to privacy officer *and* administrator, two people; raises `NotTheOther`.
+
+    Two accounts of one human are one (C-50); *browser* are the tokens of *second*'s.
+    """
     one, other = roles_of(session, first), roles_of(session, second)
-    if first == second or not one or not other or one | other != PAIR:
+    if not one or not other or one | other != PAIR:
+        raise NotTheOther
+    if accounts.same_human(session, second, first, browser=browser):
         raise NotTheOther
 
 

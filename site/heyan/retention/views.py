@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from heyan import clock, paging, web
 from heyan.access import Permission, requires
+from heyan.accounts.pages import client
 from heyan.classification import CATEGORIES
 from heyan.handling import handling
 from heyan.retention import archiving, holds
@@ -115,6 +116,8 @@ ACTS: dict[str, Callable[..., None]] = {
     "ask_release": holds.ask_release,
     "release": holds.release,
 }
+# What takes the other of the two people, who must be another human (C-50).
+SECOND = ("approve", "release")
 
 
 @staff_pages.route("/holds/<uuid:hold_id>", methods=["GET", "POST"])
@@ -130,10 +133,12 @@ def hold(hold_id: uuid.UUID) -> Page:
             "retention/hold.html", row=row, state=hold_state(row), kinds=KINDS,
             mine=web.account_id(), moment=clock.now(),
         )  # fmt: skip
-    act = ACTS.get(request.form.get("action", ""))
+    action = request.form.get("action", "")
+    act = ACTS.get(action)
     if act is None:
         abort(422)
-    _settled(lambda: act(web.session(), web.actor(), hold_id))
+    more = {"browser": client().devices} if action in SECOND else {}
+    _settled(lambda: act(web.session(), web.actor(), hold_id, **more))
     return redirect(url_for("retention.hold", hold_id=hold_id), 303)
 
 
@@ -199,7 +204,13 @@ def order(query_id: uuid.UUID) -> Page:
     if action not in ("approve", "refuse"):
         abort(422)
     _settled(
-        lambda: archiving.settle(web.session(), web.actor(), query_id, approved=action == "approve")
+        lambda: archiving.settle(
+            web.session(),
+            web.actor(),
+            query_id,
+            approved=action == "approve",
+            browser=client().devices,
+        )
     )
     return redirect(url_for("retention.order", query_id=query_id), 303)
 

@@ -320,9 +320,18 @@ def acknowledge(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
 def check_identity(
     session: Session, actor: Actor, request_id: uuid.UUID, how: RightsCheck, proof: str
 ) -> None:
-    """Write down how it was made sure who asks. Raises `WrongState`."""
+    """Write down how it was made sure who asks. Raises `WrongState`, `SamePerson`.
+
+    Of a next of kin's request this is one person's, and over once somebody approved: else who
+    checked first could approve after another's second check (L-21).
+    """
     with transaction(session):
         request = open_request(session, request_id)
+        if request.kind is RightsKind.NEXT_OF_KIN:
+            if approvals(session, request.id):
+                raise WrongState(request.state.value)
+            if request.checked_by not in (None, actor.id):
+                raise SamePerson
         request.checked_at = clock.now()
         request.checked_by = actor.id
         request.check = how

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.accounts import service as accounts
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.notifications.service import notify
@@ -54,13 +57,15 @@ def propose_refusal(
         tell_officers(session, "rights_refusal", request)
 
 
-def confirm_refusal(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
+def confirm_refusal(
+    session: Session, actor: Actor, request_id: uuid.UUID, *, browser: Sequence[str] = ()
+) -> None:
     """Confirm a refusal that somebody else proposed; it is sent. Raises `SamePerson`."""
     with transaction(session):
         request = load(session, request_id, lock=True)
         if request.state is not RightsState.REFUSING:
             raise WrongState(request.state.value)
-        if actor.id is None or actor.id == request.refusal_by:
+        if accounts.same_human(session, actor.id, request.refusal_by, browser=browser):
             raise SamePerson
         request.refusal_confirmed_by = actor.id
         request.state = move(request.state, RightsState.REFUSED)
@@ -112,7 +117,9 @@ def charge_fee(
         )  # fmt: skip
 
 
-def approve_kin(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
+def approve_kin(
+    session: Session, actor: Actor, request_id: uuid.UUID, *, browser: Sequence[str] = ()
+) -> None:
     """Approve a next of kin's request, after death and kinship were checked.
 
     Neither who took the request nor who checked may approve it. Raises `SamePerson` (also for a
@@ -124,10 +131,15 @@ def approve_kin(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
             raise WrongState(request.kind.value)
         if request.checked_at is None or not request.proof:
             raise NotChecked
-        if actor.id is None or actor.id in (request.received_by, request.checked_by):
-            raise SamePerson
         # The request's row is held: two clicks come one after the other.
-        if session.get(RightsApproval, (request_id, actor.id)) is not None:
-            raise SamePerson
+        before = session.scalars(
+            select(RightsApproval.account_id).where(RightsApproval.request_id == request_id)
+        ).all()
+        for other in (request.received_by, request.checked_by, *before):
+            # Who took it is nobody when it came by the page; whoever it was, they are another.
+            if actor.id is None or (
+                other is not None and accounts.same_human(session, actor.id, other, browser=browser)
+            ):
+                raise SamePerson
         session.add(RightsApproval(request_id=request_id, account_id=actor.id, at=clock.now()))
         record(session, actor, "rights.approve_kin", "rights_request", request.id)

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from heyan import clock, paging, web
 from heyan.access import Permission, Realm, requires
+from heyan.accounts.pages import client
 from heyan.accounts.service import find
 from heyan.registrations.service import RegistrationUnknown
 from heyan.rights import acts, effects, second_person, wording, workdays
@@ -197,7 +198,10 @@ def refuse(request_id: uuid.UUID) -> Page:
 def confirm_refusal(request_id: uuid.UUID) -> Page:
     """Confirm somebody else's refusal; it is sent."""
     return _do(
-        request_id, lambda: second_person.confirm_refusal(web.session(), web.actor(), request_id)
+        request_id,
+        lambda: second_person.confirm_refusal(
+            web.session(), web.actor(), request_id, browser=client().devices
+        ),
     )
 
 
@@ -215,7 +219,10 @@ def drop_refusal(request_id: uuid.UUID) -> Page:
 def approve(request_id: uuid.UUID) -> Page:
     """Approve a next of kin's request; two are needed (L-21)."""
     return _do(
-        request_id, lambda: second_person.approve_kin(web.session(), web.actor(), request_id)
+        request_id,
+        lambda: second_person.approve_kin(
+            web.session(), web.actor(), request_id, browser=client().devices
+        ),
     )
 
 
