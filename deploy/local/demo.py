@@ -25,7 +25,8 @@ from heyan.policies.models import PolicyKind
 from heyan.releases import recipients
 from heyan.releases.fingerprint import recipient_fingerprint
 from heyan.settings import Settings
-from uploads_worker import pinning, vault
+from heyan.viewings import keys
+from uploads_worker import people, pinning, vault
 from uploads_worker.context import Context
 from uploads_worker.settings import WorkerSettings
 
@@ -56,8 +57,8 @@ class _Demo:
 def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, Any]:
     """Make the demonstration's data and return what demo.json is to hold.
 
-    The organizer's age identity lies beside demo.json, readable by its owner alone, and nowhere
-    else. Refuses a production site.
+    The age identities of the organizer and of the clerk lie beside demo.json, readable by their
+    owner alone, and nowhere else. Refuses a production site.
     """
     if settings.production or not settings.demo:
         raise RuntimeError("demo data is for a machine with HEYAN_DEMO=1 outside production")
@@ -87,6 +88,7 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
             for event in EVENTS:
                 vault.provision(context, _event(demo, event))
             key = _recipient(demo, context, owner, home)
+            clerk_key = _person_key(demo, context, home)
             student = demo_people.student(session, quick, STUDENT)
     finally:
         web.dispose()
@@ -94,7 +96,9 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     shown: dict[str, Any] = {"base_url": settings.base_url, "student": student}
     shown["organizer"] = {**owner.shown(), **key}
     shown["root_public_key"] = base64.b64encode(settings.root_public_key).decode()
-    return shown | {role: person.shown() for role, person in demo.staff.items()}
+    shown |= {role: person.shown() for role, person in demo.staff.items()}
+    shown["service"] |= clerk_key
+    return shown
 
 
 def _grants(demo: _Demo) -> None:
@@ -191,11 +195,8 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
 
 def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> dict[str, str]:
     """Make the organizer's key as the organizer would, and take it through all its people."""
-    identity = pyrage.x25519.Identity.generate()
-    recipient = str(identity.to_public())
-    target = home / "demo-organizer.age-identity.txt"
-    lines = [f"# created: {clock.now().isoformat()}", f"# public key: {recipient}", str(identity)]
-    credentials.write_private(target, "\n".join(lines) + "\n")
+    identity, key = _identity(home / "demo-organizer.age-identity.txt")
+    recipient = key["recipient"]
     session, organization = demo.session, demo.organizations[ORGANIZER]
     row = recipients.propose(session, owner.actor, organization, recipient, "primary")
     opened = pyrage.decrypt(base64.b64decode(row.challenge or ""), [identity])
@@ -203,4 +204,32 @@ def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> 
     recipients.confirm(session, demo.staff["operations"].actor, row.id, "phone")
     recipients.approve(session, demo.staff["privacy_officer"].actor, row.id)
     pinning.pin(context, organization, row.id, fingerprint=recipient_fingerprint(recipient))
-    return {"age_identity_file": str(target), "recipient": recipient, "passphrase": ""}
+    return key
+
+
+def _person_key(demo: _Demo, context: Context, home: Path) -> dict[str, str]:
+    """Make the clerk's own key, on which what two people approve for them is opened."""
+    identity, key = _identity(home / "demo-service.age-identity.txt")
+    session, clerk = demo.session, demo.staff["service"]
+    row = keys.propose(session, clerk.actor, key["recipient"])
+    opened = pyrage.decrypt(base64.b64decode(row.challenge or ""), [identity])
+    keys.prove(session, clerk.actor, clerk.id, row.id, opened.hex())
+    keys.confirm(session, demo.staff["privacy_officer"].actor, row.id)
+    people.pin(
+        context,
+        clerk.id,
+        row.id,
+        name=STAFF["service"][1],
+        fingerprint=recipient_fingerprint(key["recipient"]),
+    )
+    return key
+
+
+def _identity(target: Path) -> tuple[Any, dict[str, str]]:
+    """Make an age key; its private half lies in *target* and nowhere else."""
+    identity = pyrage.x25519.Identity.generate()
+    recipient = str(identity.to_public())
+    lines = [f"# created: {clock.now().isoformat()}", f"# public key: {recipient}", str(identity)]
+    credentials.write_private(target, "\n".join(lines) + "\n")
+    shown = {"age_identity_file": str(target), "recipient": recipient, "passphrase": ""}
+    return identity, shown

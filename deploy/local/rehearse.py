@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.local.rehearsal import cards, organizer, rights, student, visitor
+from deploy.local.rehearsal import assisted, cards, dispute, organizer, rights, student, visitor
 from deploy.local.rehearsal.browser import StepFailed
 from deploy.local.rehearsal.play import Play
 from deploy.local.variables import ROOT
@@ -28,7 +28,7 @@ def play(run: Play) -> None:
 
     visitor.reads(run, SLUG)
     visitor.leaves_a_lead(run, caller)
-    visitor.service_takes_it(run, caller)
+    clerk = visitor.service_takes_it(run, caller)
 
     pupil = student.opens_an_account(run, person)
     student.binds_a_student(run, pupil)
@@ -52,6 +52,12 @@ def play(run: Play) -> None:
     organizer.decides(run, desk, opened, pupil, returned={})
     student.is_verified(run, pupil)
     student.receipts(run, pupil, student.KINDS[1], "received", "sealed", "offered", "accepted")
+
+    side = student.KINDS[1]
+    had = next(d for d in opened.documents(pupil.number) if d["kind"] == side)
+    dispute.is_settled(run, clerk, pupil, side, opened.pictures[had["path"]])
+    student.sets_up_a_factor(run, pupil)
+    assisted.resets(run, clerk, pupil)
 
     rights.takes_a_copy(run, pupil)
     rights.corrects(run, pupil)

@@ -6,21 +6,22 @@ import csv
 import hashlib
 import io
 import json
-import re
-import shutil
-import subprocess
 import tempfile
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyrage
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from PIL import Image, ImageChops, ImageOps, ImageStat
 
 from deploy.local.rehearsal.browser import Browser, FilePart, StepFailed
 from deploy.local.rehearsal.play import Play, check, wait_for
+from deploy.local.rehearsal.sealed_files import (
+    decrypted,
+    fetched,
+    marked_and_clean,
+    nobody_else_opens,
+)
 from deploy.local.rehearsal.student import Student
 from heyan.custody.signing import INDEX_TYPE, MANIFEST_TYPE, verify, verify_detached
 
@@ -88,11 +89,11 @@ def opens(
     root = Ed25519PublicKey.from_public_bytes(play.root_public_key)
     manifest = json.loads(verify(envelope.text, root, payload_type=MANIFEST_TYPE))
     check(manifest["recipient"] == play.demo["organizer"]["recipient"], None, "it is for this key")
-    sealed = _fetched(browser, path, manifest)
+    sealed = fetched(browser, path, manifest)
     play.told(WHO, f"verified the manifest, fetched {len(sealed) / 1e6:.1f} MB in two ranges")
-    _nobody_else_opens(play, sealed)
+    nobody_else_opens(play, sealed)
     with tempfile.TemporaryDirectory(prefix="heyan-rehearsal-") as folder:
-        how, plain = _decrypted(Path(folder), play.demo["organizer"]["age_identity_file"], sealed)
+        how, plain = decrypted(Path(folder), play.demo["organizer"]["age_identity_file"], sealed)
         opened = _read(path, plain, root, manifest)
     play.told(WHO, f"opened it with {how}; index signed by the root, {len(opened.pictures)} files")
     for student in students:
@@ -106,58 +107,6 @@ def opens(
     check(page.status == 200, page, "the acknowledgement is taken")
     play.told(WHO, "acknowledged this very manifest")
     return opened
-
-
-def _fetched(browser: Browser, path: str, manifest: dict[str, Any]) -> bytes:
-    size = int(manifest["file"]["bytes"])
-    half = size // 2
-    parts = []
-    for span in (f"0-{half - 1}", f"{half}-"):
-        part = browser.raw("GET", f"{path}/file", Range=f"bytes={span}")
-        check(part.status == 206, part, "a range of the file comes")
-        check("attachment" in part.headers["content-disposition"], part, "it is a download")
-        parts.append(part.body)
-    sealed = b"".join(parts)
-    check(len(sealed) == size, None, "the file is as long as the manifest says")
-    digest = hashlib.sha256(sealed).hexdigest()
-    check(digest == manifest["file"]["sha256"], None, "the file is the one of the manifest")
-    step = int(manifest["file"]["segment_bytes"])
-    pieces = [sealed[at : at + step] for at in range(0, size, step)]
-    digests = [hashlib.sha256(piece).hexdigest() for piece in pieces]
-    check(digests == manifest["file"]["segments"], None, "so is each segment")
-    return sealed
-
-
-def _nobody_else_opens(play: Play, sealed: bytes) -> None:
-    stranger = pyrage.x25519.Identity.generate()
-    try:
-        pyrage.decrypt(sealed, [stranger])
-    except pyrage.DecryptError:
-        play.told("stranger", "tried another organizer's key: it does not open")
-        return
-    raise StepFailed("expected: another key does not open the batch")
-
-
-def _decrypted(folder: Path, identity: str, sealed: bytes) -> tuple[str, bytes]:
-    """Decrypt with Debian's age where there is one."""
-    tool = shutil.which("age")
-    if tool is None:
-        text = Path(identity).read_text("utf-8")
-        secret = re.search(r"AGE-SECRET-KEY-1[0-9A-Z]+", text)
-        check(secret, None, "the identity file holds an identity")
-        key = pyrage.x25519.Identity.from_str(secret[0] if secret else "")
-        return "pyrage", pyrage.decrypt(sealed, [key])
-    source, target = folder / "batch.age", folder / "batch.zip"
-    source.write_bytes(sealed)
-    done = subprocess.run(
-        [tool, "-d", "-i", identity, "-o", str(target), str(source)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    check(done.returncode == 0, None, f"age opens the batch: {done.stderr.strip()[:200]}")
-    version = subprocess.run([tool, "--version"], check=False, capture_output=True, text=True)
-    return f"age {version.stdout.strip()}", target.read_bytes()
 
 
 def _read(path: str, plain: bytes, root: Ed25519PublicKey, manifest: dict[str, Any]) -> Opened:
@@ -188,21 +137,7 @@ def _look(opened: Opened, student: Student, only: list[str] | None) -> None:
         check(document["document_id"] == student.documents[kind], None, f"{kind} is the latest")
         data = opened.pictures[document["path"]]
         check(hashlib.sha256(data).hexdigest() == document["jpeg_sha256"], None, "digest fits")
-        _marked_and_clean(kind, data, student.pictures[kind])
-
-
-def _marked_and_clean(kind: str, data: bytes, sent: bytes) -> None:
-    with Image.open(io.BytesIO(data)) as seen, Image.open(io.BytesIO(sent)) as before:
-        check(seen.format == "JPEG", None, f"{kind} is a JPEG")
-        check(not seen.getexif() and "exif" not in seen.info, None, f"{kind} has no EXIF")
-        check(b"Example" not in data[:4096], None, f"{kind} does not name the camera")
-        check(seen.width > seen.height, None, f"{kind} is upright")
-        check(1400 <= max(seen.size) <= 2800, None, f"{kind} is of a readable size")
-        upright = ImageOps.exif_transpose(before).convert("RGB").resize(seen.size)
-        changed = ImageChops.difference(seen.convert("RGB"), upright).convert("L")
-        part = sum(changed.histogram()[12:]) / (seen.width * seen.height)
-        mean = ImageStat.Stat(changed).mean[0]
-        check(part > 0.01 and mean > 0.5, None, f"{kind} carries the mark ({part:.3f})")
+        marked_and_clean(kind, data, student.pictures[kind])
 
 
 def decides(

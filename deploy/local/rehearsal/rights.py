@@ -7,20 +7,11 @@ import json
 import re
 import zipfile
 
-from deploy.local.rehearsal.browser import Answer, Browser
+from deploy.local.rehearsal.browser import Browser
 from deploy.local.rehearsal.play import Play, check, wait_for
-from deploy.local.rehearsal.student import Student
+from deploy.local.rehearsal.student import Student, proven
 
 WHO = "student"
-
-
-def _proven(student: Student, path: str) -> Answer:
-    """Open a page that asks once more who sits there."""
-    page = student.browser.get(path)
-    if page.path == "/account/step-up":
-        page = student.browser.send(page.form("password"), password=student.password)
-    check(page.status == 200 and page.path == path, page, f"{path} opens after the password")
-    return page
 
 
 def takes_a_copy(play: Play, student: Student) -> None:
@@ -28,7 +19,7 @@ def takes_a_copy(play: Play, student: Student) -> None:
     page = student.browser.get("/me/data")
     check(student.person.name in page.words, page, "the page shows the student's data")
     check(student.person.phone[-8:] not in page.words, page, "the number is masked on it")
-    page = _proven(student, "/me/data/copy")
+    page = proven(play, student, "/me/data/copy")
     student.browser.send(page.form(to="/me/data/copy"))
 
     def ready() -> str | None:
@@ -82,7 +73,7 @@ def takes_a_consent_back(play: Play, student: Student, organizer: Browser) -> No
 
 def closes_the_account(play: Play, student: Student) -> None:
     """Close the account; nothing more is asked for, and nobody gets in."""
-    page = _proven(student, "/me/data/close")
+    page = proven(play, student, "/me/data/close")
     check('type="file"' not in page.text, page, "no picture is asked for")
     page = student.browser.send(page.form(to="/me/data/close"))
     check("账号已注销" in page.words, page, "the account is closed")

@@ -27,6 +27,8 @@ class Student:
     browser: Browser
     person: Holder
     password: str = ""
+    # Empty until a second factor is set up.
+    totp_secret: str = ""
     registration: str = ""
     number: str = ""
     documents: dict[str, str] = field(default_factory=dict)
@@ -191,3 +193,26 @@ def a_stranger_is_refused(play: Play, student: Student, person: Holder) -> None:
         answer = nobody.raw("GET", path)
         check(answer.status in (302, 303, 401, 404), answer, "nobody gets to the sign-in page")
     play.told("stranger", f"asked for {len(paths)} of these pages: 404 each")
+
+
+def proven(play: Play, student: Student, path: str) -> Answer:
+    """Open a page that asks once more who sits there: by code where there is a second factor."""
+    browser = student.browser
+    page = browser.get(path)
+    if page.path == "/account/step-up" and student.totp_secret:
+        page = play.enter(browser, page, student.totp_secret)
+    elif page.path == "/account/step-up":
+        page = browser.send(page.form("password"), password=student.password)
+    check(page.status == 200 and page.path == path, page, f"{path} opens after the proof")
+    return page
+
+
+def sets_up_a_factor(play: Play, student: Student) -> None:
+    """Add one-time codes to the account."""
+    page = proven(play, student, "/account/authenticator/replace")
+    found = re.search(r'<code class="secret">([A-Z2-7 ]+)</code>', page.text)
+    check(found, page, "the secret is shown for the app")
+    student.totp_secret = found[1].replace(" ", "") if found else ""
+    page = play.enter(student.browser, page, student.totp_secret)
+    check(page.status == 200 and "备用码" in page.words, page, "the second factor is set up")
+    play.told(WHO, "added one-time codes to the account")

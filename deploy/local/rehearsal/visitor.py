@@ -36,8 +36,11 @@ def leaves_a_lead(play: Play, person: Holder) -> None:
     play.told("visitor", "asked to be called back: name, number, consent; no account, no cookie")
 
 
-def service_takes_it(play: Play, person: Holder) -> None:
-    """Sign in with a code, find the lead masked, reveal it with a reason, close it."""
+def service_takes_it(play: Play, person: Holder) -> Browser:
+    """Sign in with a code, find the lead masked, reveal it with a reason, close it.
+
+    Returns the clerk's browser, still signed in.
+    """
     browser = play.sign_in("service", "service")
     play.told("service", "signed in with password and one-time code")
     lead = _found(browser, person)
@@ -52,6 +55,7 @@ def service_takes_it(play: Play, person: Holder) -> None:
     page = browser.get("/staff/leads")
     check(lead not in page.text, page, "the closed lead has left the queue")
     play.told("service", "closed the lead with its outcome")
+    return browser
 
 
 def _found(browser: Browser, person: Holder) -> str:
