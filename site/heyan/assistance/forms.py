@@ -29,11 +29,14 @@ PROOF_WORDS = {
     "in_person": _l("本人当面办理"),
     "organizer": _l("由主办单位核实后书面转来"),
 }
+# Not to be chosen: set where the owner asked for a new number signed in.
+ALL_PROOF_WORDS = {**PROOF_WORDS, "signed_in": _l("本人登录后在“我的信息”里提出")}
 CHECK_WORDS = {
     "id_document": _l("看过身份证件原件（不留复印件，不记号码）"),
     "registration_number": _l("看过报名回执原件"),
     "organizer_letter": _l("看过主办单位盖章的说明"),
 }
+ALL_CHECK_WORDS = {**CHECK_WORDS, "called_back": _l("回拨登记的号码核对过")}
 
 
 def _words(label: Any, most: int, needed: Any, hint: Any = "") -> Any:

@@ -18,8 +18,8 @@ from heyan.accounts.pages import client
 from heyan.approvals.service import require_grant
 from heyan.assistance import changes, doors, recovery
 from heyan.assistance.forms import (
-    CHECK_WORDS,
-    PROOF_WORDS,
+    ALL_CHECK_WORDS,
+    ALL_PROOF_WORDS,
     ChangeForm,
     FindForm,
     PhoneChangeForm,
@@ -71,7 +71,7 @@ def _index(form: FindForm) -> str:
         form=form,
         rows=shown,
         next_url=next_url,
-        proofs=PROOF_WORDS,
+        proofs=ALL_PROOF_WORDS,
         kinds=ChangeKind,
     )
 
@@ -214,8 +214,8 @@ def confirm(change_id: uuid.UUID) -> Page:
             "staff/assistance/confirm.html",
             row=row,
             kinds=ChangeKind,
-            proofs=PROOF_WORDS,
-            checks=CHECK_WORDS,
+            proofs=ALL_PROOF_WORDS,
+            checks=ALL_CHECK_WORDS,
             phone=mask_phone(row.new_login) if row.new_login else "",
             own=here is not None and here.account_id == row.asked_by,
         )

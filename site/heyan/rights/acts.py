@@ -10,14 +10,14 @@ import uuid
 from datetime import date
 
 from sqlalchemy import delete, exists, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.access import Realm
-from heyan.accounts import sessions
-from heyan.accounts.entry import login_index
+from heyan.accounts.errors import LoginTaken
 from heyan.accounts.models import Account
+from heyan.assistance import changes
+from heyan.assistance.models import ChangeKind
+from heyan.assistance.recovery import AccountUnknown
 from heyan.audit.service import Actor, record
 from heyan.consent import service as consents
 from heyan.consent.purposes import ACCOUNT, GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
@@ -38,6 +38,7 @@ from heyan.rights.models import (
     RightsRequest,
 )
 from heyan.rights.requests import Asked, finish, load, receive
+from heyan.rights.wording import PHONE_IS_SLOW
 from heyan.students.models import Student
 from heyan.students.service import load as load_student
 from heyan.students.service import unbind_student
@@ -227,7 +228,8 @@ def correct(session: Session, actor: Actor, asked: Asked) -> RightsRequest:
 
     The account's name is the person's own. The phone number is how they are known here, and a
     student's name under which something was submitted is what an organizer checks: those are
-    decided. Raises `students.service.StudentUnknown`.
+    decided, and a number holds only after a second clerk and 72 hours (C-34, C-39). Raises
+    `students.service.StudentUnknown`.
     """
     account_id, _same = _both(asked.account_id, asked.account_id)
     with transaction(session):
@@ -289,7 +291,8 @@ def carry_out(
             )
         elif request.kind is RightsKind.CORRECT and request.wanted:
             _apply(session, actor, request)
-            finish(session, actor, request)
+            slow = request.subject == PHONE
+            finish(session, actor, request, str(PHONE_IS_SLOW) if slow else "")
         else:
             raise NotThisKind
         return request
@@ -300,11 +303,10 @@ def _apply(session: Session, actor: Actor, request: RightsRequest) -> None:
     account_id, _same = _both(request.account_id, request.account_id)
     wanted = request.wanted or ""
     if request.subject in (NAME, PHONE):
-        account = session.get_one(Account, account_id, with_for_update=True)
         if request.subject == NAME:
-            account.name = wanted
+            session.get_one(Account, account_id, with_for_update=True).name = wanted
         else:
-            _change_phone(session, account, wanted)
+            _begin_new_number(session, actor, account_id, wanted)
         record(session, actor, "accounts.correct", "account", account_id, what=request.subject)
         return
     _account, student_id = _both(account_id, request.student_id)
@@ -319,15 +321,25 @@ def _apply(session: Session, actor: Actor, request: RightsRequest) -> None:
         parties.tell(session, parties.with_event(session, registration_id), PartyNews.CORRECTED)
 
 
-def _change_phone(session: Session, account: Account, phone: str) -> None:
-    account.login = phone
-    account.login_index = login_index(Realm.PUBLIC, phone)
+def _begin_new_number(session: Session, actor: Actor, account_id: uuid.UUID, phone: str) -> None:
+    """Begin the slow change that every new number takes: another clerk, then 72 hours (Q2).
+
+    Whoever has the session of an account, or one clerk alone, must not get its codes at once.
+    """
     try:
-        with session.begin_nested():
-            session.flush()
-    except IntegrityError as error:
+        changes.ask(
+            session,
+            actor,
+            account_id,
+            kind=ChangeKind.PHONE,
+            proof=changes.SIGNED_IN,
+            checked=[changes.CALLED_BACK],
+            phone=phone,
+        )
+    except LoginTaken as error:
         raise NumberTaken from error
-    sessions.end_all(session, account.id)
+    except AccountUnknown as error:
+        raise NotThisKind from error
 
 
 def _handed_over(session: Session, student_id: uuid.UUID) -> list[uuid.UUID]:

@@ -15,6 +15,7 @@ from heyan import clock, paging, web
 from heyan.access import Permission, Realm, requires
 from heyan.accounts.pages import client
 from heyan.accounts.service import find
+from heyan.assistance.changes import AskedAlready
 from heyan.registrations.service import RegistrationUnknown
 from heyan.rights import acts, effects, second_person, wording, workdays
 from heyan.rights import requests as desk
@@ -264,6 +265,7 @@ PROBLEMS: dict[type[Exception], tuple[Any, int]] = {
     desk.NotTold: (_l("收费之前要先告知对方，请先记录告知。"), 409),
     desk.NoGround: (_l("拒绝必须选择七种情形之一，并写明解释。"), 422),
     acts.Held: (_l("有权机关要求保存，解除之前不能删除；请书面答复对方。"), 409),
+    AskedAlready: (_l("这个账号已经有一项同样的申请在办理"), 409),
     acts.NumberTaken: (_l("这个手机号已经有别的账号在用，没有更改。"), 409),
     acts.NotThisKind: (_NOTHING, 409),
     acts.NothingToWithdraw: (_NOTHING, 409),

@@ -35,6 +35,9 @@ KINDS: dict[RightsKind, Any] = {
     RightsKind.COMPLAINT: _l("投诉、举报"),
     RightsKind.NEXT_OF_KIN: _l("近亲属为逝者提出的请求"),
 }
+PHONE_IS_SLOW = _l(
+    "已核对。另一位同事确认之后再过 72 小时换成新号码；在此之前，您可以在“账号变更”里停止。"
+)
 CHANNELS: dict[RightsChannel, Any] = {
     RightsChannel.WEB: _l("网站"),
     RightsChannel.PHONE: _l("电话"),
