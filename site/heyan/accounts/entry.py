@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,8 +30,9 @@ from heyan.consent import service as consent
 from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.consent.service import Evidence
 from heyan.db import blind_index, transaction
-from heyan.notifications.models import Notice
+from heyan.notifications.models import Notice, Proof, ProofPurpose
 from heyan.notifications.service import notify
+from heyan.safety import watch
 from heyan.settings import Settings
 
 # A person hears at most once a day that someone tries to open an account with their number.
@@ -137,6 +138,7 @@ def open_account(
             account_id=account.id,
         )
         record(session, actor, "accounts.open", "account", account.id)
+        watch.account_opened(session, settings, account.id, evidence.source)
         return account.id
 
 
@@ -286,6 +288,7 @@ def arrived(session: Session, account: Account, client: Client, *, new_device: b
     note_sign_in(session, account.id, client, SignInOutcome.SUCCEEDED, new_device=new_device)
     if new_device and not first:
         notify(session, account.id, "account_new_device")
+        watch.signed_in_anew(session, account.id)
     actor = replace(client.actor, kind=account.realm.value, id=account.id)
     record(session, actor, "accounts.sign_in", "account", account.id, new_device=new_device)
 
@@ -361,6 +364,18 @@ def _store_password(
     )
     index = login_index(account.realm, account.login).hex()
     throttle.clear(session, f"sign-in/{account.realm.value}/{index}", account=account)
+    # A link or code that somebody asked for before opens nothing after a password was set: it may
+    # have gone where the owner no longer wants it to (C-36, S-102).
+    session.execute(
+        update(Proof)
+        .where(
+            Proof.account_id == account.id,
+            Proof.purpose == ProofPurpose.RESET,
+            Proof.used_at.is_(None),
+        )
+        .values(used_at=clock.now())
+        .execution_options(synchronize_session=False)
+    )
     session.add(account)
     session.flush()
 

@@ -171,9 +171,13 @@ def reset(
     Raises `CodeWrong` (the same for a number without an account), `PasswordRefused` (the code
     stays good), `throttle.Throttled`.
     """
-    account, row = _take(session, settings, phone, code, CodePurpose.RESET, RESET_TRIES)
+    found, row = _take(session, settings, phone, code, CodePurpose.RESET, RESET_TRIES)
+    assisted.check_password(session, settings, found, password)
     with transaction(session):
-        assisted.check_password(session, settings, account, password)
+        # Under its lock, as whoever freezes it: closed meanwhile, it is not opened again.
+        account = assisted.public_account(session, found.id, lock=True)
+        if account is None or not _may_reset(session, account):
+            raise CodeWrong
         ended = session.execute(
             update(AccountCode)
             .where(AccountCode.id == row, AccountCode.ended_at.is_(None))

@@ -363,7 +363,9 @@ def _set(
         raise ProofInvalid
     check_new(session, settings, account, password)
     with transaction(session):
-        if not _use(session, proof.id):
+        # Asked again under its lock: it may have been frozen or closed while we counted.
+        account = session.get_one(Account, account.id, with_for_update=True, populate_existing=True)
+        if account.status is not AccountStatus.ACTIVE or not _use(session, proof.id):
             raise ProofInvalid
         set_password(session, settings, account, password)
         # What else was asked for meanwhile is over.
