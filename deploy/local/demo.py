@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyrage
+from flask import Flask
+from flask_babel import force_locale
 from sqlalchemy.orm import Session
 
-from deploy.local import credentials, demo_people
+from deploy.local import credentials, demo_desks, demo_people
 from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
 from heyan import clock, create_app, db
@@ -50,6 +52,8 @@ class _Demo:
 
     session: Session
     settings: Settings
+    # For texts that are worded in both languages: translating needs an application.
+    app: Flask
     staff: dict[str, DemoPerson] = field(default_factory=dict)
     organizations: dict[str, uuid.UUID] = field(default_factory=dict)
 
@@ -67,7 +71,7 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     quick = demo_people.quick(settings)
     try:
         with Session(web, expire_on_commit=False) as session:
-            demo = _Demo(session, quick)
+            demo = _Demo(session, quick, create_app(quick))
             _policies(demo)
             for role, (login, name, kind) in STAFF.items():
                 demo.staff[role] = demo_people.let_in(
@@ -89,7 +93,9 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 vault.provision(context, _event(demo, event))
             key = _recipient(demo, context, owner, home)
             clerk_key = _person_key(demo, context, home)
-            student = demo_people.student(session, quick, STUDENT)
+            student, student_id = demo_people.student(session, quick, STUDENT)
+            with demo.app.app_context(), force_locale("zh_CN"):
+                demo_desks.fill(session, quick, demo.staff, student_id, EVENTS[1].slug)
     finally:
         web.dispose()
         context.close()
@@ -118,8 +124,7 @@ def _grants(demo: _Demo) -> None:
 def _policies(demo: _Demo) -> None:
     """Publish the texts as ``flask --app wsgi policies publish`` does."""
     settings = demo.settings
-    # The texts' tables are worded in both languages, for which there must be an application.
-    with create_app(settings).app_context():
+    with demo.app.app_context():
         for kind in PolicyKind:
             service.ensure_published(
                 demo.session,

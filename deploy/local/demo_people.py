@@ -92,10 +92,13 @@ def let_in(
     return DemoPerson(issued.account_id, realm, login, chosen, secret)
 
 
-def student(session: Session, settings: Settings, phone: str) -> dict[str, str]:
-    """Open a public account with a password long enough to need no second factor."""
+def student(session: Session, settings: Settings, phone: str) -> tuple[dict[str, str], uuid.UUID]:
+    """Open a public account with a password long enough to need no second factor.
+
+    Returns what demo.json says about it, and its id.
+    """
     chosen = password()
-    accounts.open_account(
+    opened = accounts.open_account(
         session,
         settings,
         phone=phone,
@@ -104,4 +107,6 @@ def student(session: Session, settings: Settings, phone: str) -> dict[str, str]:
         actor=Actor("public", source=SOURCE),
         name=None,
     )
-    return {"phone": phone.removeprefix("+86"), "password": chosen}
+    if opened is None:
+        raise RuntimeError("the number has an account")
+    return {"phone": phone.removeprefix("+86"), "password": chosen}, opened
