@@ -30,7 +30,9 @@ def state() -> str:
 
 def asks() -> bool:
     """Tell whether this page asks: the choice is open and the browser has not refused."""
-    return request.endpoint in PAGES and not refused_by_browser() and state() == "open"
+    # The page about cookies holds the same two buttons itself.
+    elsewhere = request.endpoint in PAGES and request.endpoint != "policies.cookies"
+    return elsewhere and not refused_by_browser() and state() == "open"
 
 
 def counts() -> bool:
