@@ -105,6 +105,34 @@ def _pixels(count: Any) -> str:
     return str(_("%(count)s 万像素", count=f"{number / 10_000:,.0f}"))
 
 
+def _wrong_ratio(limit: str, measured: str) -> str:
+    """Say how many pixels to cut from which sides, so that WIDTHxHEIGHT *measured* fits *limit*."""
+    if "x" not in limit or "x" not in measured:
+        return ""
+    width, height = (int(side) for side in limit.split("x"))
+    has_width, has_height = (int(side) for side in measured.split("x"))
+    kept = min(has_width, round(has_height * width / height))
+    left = min(has_height, round(has_width * height / width))
+    sizes = {
+        "limit": f"{width}×{height}",
+        "measured": f"{has_width}×{has_height}",
+        "kept": f"{kept}×{left}",
+    }
+    if kept < has_width:
+        return _(
+            "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太宽。"
+            "请用手机相册的裁剪，左右一共裁去 %(cut)s 像素，裁成 %(kept)s，人像居中，再上传。",
+            cut=has_width - kept,
+            **sizes,
+        )
+    return _(
+        "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太高。"
+        "请用手机相册的裁剪，上下一共裁去 %(cut)s 像素，裁成 %(kept)s，头顶留一点空，再上传。",
+        cut=has_height - left,
+        **sizes,
+    )
+
+
 def _of_size(refused: ImageRefused) -> str | None:
     """Return the sentence for what is too large or too small, or None."""
     limit, measured = refused.limit, refused.measured
@@ -132,11 +160,7 @@ def _of_size(refused: ImageRefused) -> str | None:
             limit=limit,
             measured=measured,
         ),
-        "wrong_ratio": _(
-            "照片的宽高比例要与 %(limit)s 像素一致，这张是 %(measured)s。请裁剪后再上传。",
-            limit=str(limit).replace("x", "×"),
-            measured=str(measured).replace("x", "×"),
-        ),
+        "wrong_ratio": _wrong_ratio(str(limit), str(measured)),
         "too_few_bytes": _(
             "主办单位要求文件不小于 %(limit)s，这张照片转换后最多只有 %(measured)s。"
             "请上传更清晰的原图。",

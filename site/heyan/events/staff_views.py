@@ -22,6 +22,7 @@ from heyan.events.forms import (
     say_problems,
 )
 from heyan.events.models import DocumentKind, Event, EventField, EventKind, EventStatus
+from heyan.events.wording import title_of
 from heyan.organizations import service as organizations
 
 staff_pages = Blueprint("staff_events", __name__, url_prefix="/staff/events")
@@ -32,6 +33,12 @@ STATUS_WORDS = {
     "closed": "badge-plain",
     "ended": "badge-plain",
 }
+
+
+@staff_pages.context_processor
+def _words() -> dict[str, Any]:
+    """Titles of events in the page's language, where only staff's pages are served."""
+    return {"event_title": title_of}
 
 
 def _load(event_id: uuid.UUID) -> Event:
