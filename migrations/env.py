@@ -31,7 +31,9 @@ MODELS = (
     "agreements",
     "assistance",
     "approvals",
+    "exports",
     "rights",
+    "safety",
 )
 for feature in MODELS:
     import_module(f"heyan.{feature}.models")

@@ -15,7 +15,7 @@ from heyan.documents.models import Document
 from heyan.events.models import Event, EventStatus, VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration
 from heyan.retention import holds
-from uploads_worker import destruction, keyring_copies, tombstones
+from uploads_worker import destruction, keyring_copies, safety, tombstones
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyUnknown
 
@@ -72,6 +72,7 @@ def end_event(
         if event is None or kept:
             return
         event.status = EventStatus.ENDED
+        safety.forget_event(session, event_id)
         documents = session.scalar(
             select(func.count()).select_from(Document).where(Document.event_id == event_id)
         )

@@ -34,11 +34,13 @@ from uploads_worker import (
     audit_chain,
     destruction,
     messages,
+    policy_rounds,
     receipts,
     reconcile,
     recordings,
     reminders,
     resets,
+    safety,
     sweep,
     tombstones,
     vault,
@@ -144,6 +146,16 @@ def tend_rights(context: Context) -> None:
     rights_watch.tend(context)
 
 
+def check_duplicates(context: Context, registration_id: str) -> None:
+    """Compare a registration's number and files within its event."""
+    safety.check_duplicates(context, uuid.UUID(registration_id))
+
+
+def check_account(context: Context, account_id: str) -> None:
+    """Look at where an account was opened and signs in from."""
+    safety.check_account(context, uuid.UUID(account_id))
+
+
 BODIES: dict[Job, Callable[..., object]] = {
     Job.PROVISION_VAULT_KEY: provision_vault_key,
     Job.BUILD_RELEASE: build_release,
@@ -155,6 +167,9 @@ BODIES: dict[Job, Callable[..., object]] = {
     Job.BUILD_VIEWING: build_viewing,
     Job.SEND_MESSAGE: messages.send_message,
     Job.BEGIN_RESET: resets.begin_reset,
+    Job.TELL_POLICY: policy_rounds.tell_policy,
+    Job.CHECK_DUPLICATES: check_duplicates,
+    Job.CHECK_ACCOUNT: check_account,
 }
 
 
@@ -181,6 +196,7 @@ PERIODIC = (
     Periodic("send_messages_due", messages.send_due, "* * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("tend_rights", tend_rights, "37 * * * *"),
+    Periodic("tend_policies", policy_rounds.tend_policies, "51 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),
     Periodic("seal_audit", audit_chain.link_and_seal, "* * * * * */30"),

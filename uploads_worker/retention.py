@@ -50,6 +50,7 @@ from heyan.notifications.models import Message, Notice, Proof, Reach
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.retention import holds
+from heyan.safety.models import SafetyFlag, SafetySource, SafetySubject
 from heyan.students.models import Relation, Student
 from uploads_worker import tombstones
 from uploads_worker.context import Context
@@ -222,6 +223,9 @@ def erase_account(
         AccountCode,
         AccountChange,
         AccountFreeze,
+        SafetySubject,
+        SafetySource,
+        SafetyFlag,
     ):
         session.execute(delete(table).where(table.account_id == account_id))
     # The state of what was sent stays for its 12 months; to whom does not.

@@ -43,6 +43,7 @@ from uploads_worker import (
     messages,
     recordings,
     retention,
+    safety,
     usage,
 )
 from uploads_worker.context import Context
@@ -342,6 +343,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "assistance": assisting.expire,
     "usage_sums": usage.add_up,
     "usage": usage.expire,
+    "safety": safety.expire,
     "answers": retention.answers,
     # First erased, then warned: a month lies between.
     "closed_accounts": retention.erase_closed,

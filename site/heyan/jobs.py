@@ -30,6 +30,9 @@ class Job(enum.Enum):
     BUILD_ACCESS_COPY = "build_access_copy"
     SEND_MESSAGE = "send_message"
     BEGIN_RESET = "begin_reset"
+    TELL_POLICY = "tell_policy"
+    CHECK_DUPLICATES = "check_duplicates"
+    CHECK_ACCOUNT = "check_account"
 
 
 # Never opened: the web only defers, on connections that SQLAlchemy already holds.

@@ -34,7 +34,7 @@ from heyan.environment import (
     setting,
     whole,
 )
-from heyan.settings_limits import CustodyLimits, MessageLimits, WebLimits
+from heyan.settings_limits import CustodyLimits, MessageLimits, SafetyLimits, WebLimits
 
 if TYPE_CHECKING:
     from heyan.access import Realm
@@ -45,7 +45,7 @@ _OPERATOR_EN = "the same on English pages; empty: as on Chinese ones"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Common(CustodyLimits, MessageLimits):
+class Common(CustodyLimits, MessageLimits, SafetyLimits):
     """What web and worker both need to know."""
 
     env: str = setting(

@@ -36,9 +36,13 @@ class CustodyLimits:
     release_keep_days: int = limit(
         7, "days", "a batch stays after the organizer acknowledged it", "retention", low=0, high=30
     )
+    export_max_rows: int = limit(5000, "", "rows of one exported list", "S-093", high=20000)
     orphan_hours: int = limit(24, "hours", "an object without a row is removed after", "DESIGN 2.6")
     superseded_hours: int = limit(
         24, "hours", "a replaced document is destroyed after", "retention", low=0, high=24
+    )
+    policy_notice_days: int = limit(
+        7, "days", "a material change of the policy is published ahead", "policy updates", low=7
     )
     draft_days: int = limit(
         7, "days", "an unsubmitted draft is destroyed after", "retention", high=7
@@ -63,6 +67,21 @@ class MessageLimits:
     message_code_tries: int = limit(5, "", "tries at a code", "codes", high=5)
     message_link_minutes: int = limit(60, "minutes", "a link in an e-mail lives", "codes", high=60)
     message_tries: int = limit(6, "", "tries at sending before a message is parked", high=20)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SafetyLimits:
+    """What people are to look at: counted by the worker, and by the web before it asks it to."""
+
+    safety_accounts_per_source: int = limit(
+        10, "", "accounts opened from one source before staff look at them", "REQUIREMENTS C6", low=2
+    )
+    safety_source_hours: int = limit(
+        24, "hours", "accounts of one source are counted together", "REQUIREMENTS C6", high=168
+    )
+    safety_network_minutes: int = limit(
+        10, "minutes", "between two sign-ins from two networks that are noticed", "S-020", high=60
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

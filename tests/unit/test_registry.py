@@ -58,6 +58,8 @@ DIGESTS = {
     "consent_records.policy_sha256": "public text",
     "audit_chain.hash": "chain",
     "archive_items.ciphertext_sha256": "ciphertext",
+    "safety_sealed.ciphertext_sha256": "ciphertext",
+    "safety_marks.keyed_digest": "keyed by an event's vault key, which the web never has",
 }
 
 # Tables without a model: the job queue's own, and the counters that `limits` writes by SQL.

@@ -63,6 +63,7 @@ SOURCES = (
     "uploads_worker.agreements",
     "uploads_worker.assisting",
     "uploads_worker.rights_rules",
+    "uploads_worker.safety",
 )
 
 

@@ -14,9 +14,11 @@ from heyan.consent import service as consents
 from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
 from heyan.documents.models import Document, DocumentState
 from heyan.events.models import Event
+from heyan.policies.standing import OF_BATCHES, unsettled
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.steps import needed_consents, still_covers
 from heyan.releases.models import ItemState, ReleaseItem
+from heyan.safety.holding import held_back
 from heyan.students.models import Student
 
 LIVE = (ItemState.CLAIMED, ItemState.INCLUDED)
@@ -41,6 +43,9 @@ def waiting_documents() -> ColumnElement[bool]:
         Registration.status.in_(HANDED_IN),
         ~live,
         ~frozen_owner(),
+        ~held_back(),
+        # Terms that changed what a batch does bind nobody who has not agreed to them (L-03, K1).
+        ~unsettled(Registration.account_id, OF_BATCHES),
     )
 
 
@@ -118,8 +123,18 @@ def still_agreed(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
                 )
             )
         )
+        stopped = set(
+            session.scalars(
+                select(Registration.id).where(
+                    Registration.id.in_(list(rows)),
+                    or_(held_back(), unsettled(Registration.account_id, OF_BATCHES)),
+                )
+            )
+        )
         live = [
-            one for one in rows.values() if one.status in HANDED_IN and one.account_id not in frozen
+            one
+            for one in rows.values()
+            if one.status in HANDED_IN and one.account_id not in frozen and one.id not in stopped
         ]
         allowed |= agreed(session, live)
     return allowed

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,8 +30,8 @@ from heyan.consent import service as consent
 from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.consent.service import Evidence
 from heyan.db import blind_index, transaction
-from heyan.notifications.models import Notice, Proof, ProofPurpose
-from heyan.notifications.service import notify
+from heyan.notifications.models import Notice
+from heyan.notifications.service import end_resets, notify
 from heyan.safety import watch
 from heyan.settings import Settings
 
@@ -364,18 +364,7 @@ def _store_password(
     )
     index = login_index(account.realm, account.login).hex()
     throttle.clear(session, f"sign-in/{account.realm.value}/{index}", account=account)
-    # A link or code that somebody asked for before opens nothing after a password was set: it may
-    # have gone where the owner no longer wants it to (C-36, S-102).
-    session.execute(
-        update(Proof)
-        .where(
-            Proof.account_id == account.id,
-            Proof.purpose == ProofPurpose.RESET,
-            Proof.used_at.is_(None),
-        )
-        .values(used_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
+    end_resets(session, account.id)
     session.add(account)
     session.flush()
 

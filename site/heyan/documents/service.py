@@ -43,6 +43,7 @@ from heyan.jobs import Job, defer
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import lock, refresh_status
+from heyan.safety import intake
 from heyan.settings import Settings
 
 
@@ -77,6 +78,8 @@ class Ready:
     picture: images.Normalised
     object_key: str
     object_version: str | None
+    # Of the file as it came, for the worker alone (Q6).
+    digest: Sealed
 
 
 def find_upload(session: Session, registration_id: uuid.UUID, token: str) -> Document | None:
@@ -126,7 +129,8 @@ def receive(
     sealed = seal(picture.data, key, context)
     object_key = f"d/{secrets.token_hex(20)}"
     version = objects.put_sealed(object_key, sealed.ciphertext)
-    ready = Ready(document_id, sealed, picture, object_key, version)
+    digest = intake.seal_digest(upload.data, key, _digest_context(registration, document_id))
+    ready = Ready(document_id, sealed, picture, object_key, version, digest)
     try:
         return _make_known(session, actor, settings, registration, spec, key, upload, ready)
     except IntegrityError:
@@ -135,6 +139,10 @@ def receive(
         if found is None:
             raise
         return found
+
+
+def _digest_context(registration: Registration, document_id: uuid.UUID) -> SealContext:
+    return intake.digest_context(registration.event_id, registration.id, document_id)
 
 
 def _make_known(
@@ -188,6 +196,10 @@ def _make_known(
         )
         session.add(document)
         session.flush()
+        where = _digest_context(registration, document.id)
+        intake.keep_digest(session, where, ready.digest, key.key_id)
+        if not draft:
+            intake.check_duplicates(session, registration.id)
         if older is not None:
             older.superseded_by = document.id
         note_step(

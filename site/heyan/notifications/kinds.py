@@ -33,7 +33,11 @@ _KINDS = {
     # The number just got a code; another SMS would only use up its minute.
     "account_phone_verified": _LETTER,
     "release_held": _LETTER,
-    "policy_changed": _LETTER,
+    "registration_held": _BOTH,
+    "registration_resumed": _BOTH,
+    "safety_told": _LETTER,
+    "policy_changed": _BOTH,
+    "policy_due": _BOTH,
     "service_ending": _LETTER,
 }
 

@@ -26,11 +26,24 @@ _WORDS = {
         "原来的同意不再适用（例如主办单位的名称或联系方式变了）。请重新阅读并决定；在您决定之前，"
         "材料不会交给主办单位。"
     ),
+    "policy_changed": _l(
+        "我们的条款将有重大变更。请在生效之前看看变了什么、从哪天起，决定是否同意；"
+        "您同意之前，新条款不适用于您。"
+    ),
+    "policy_due": _l("条款的重大变更已经生效，您还没有决定是否同意。在您同意之前，按原来的条款办。"),
     "document_shown": _l("经审批，本站一名工作人员查看了一份材料；原因和批准可以在材料页看到。"),
     "viewing_ready": _l("经批准查看的内容已经备好，只有您的密钥打得开。"),
     "viewing_refused": _l("经批准查看的内容没有制作，请看原因。"),
     "document_destroyed": _l("一份材料已经销毁，可以下载销毁凭证。"),
     "account_new_device": _l("有人在一台新设备上登录了您的账号。不是您本人的话，请马上修改密码。"),
+    "account_two_networks": _l(
+        "几分钟内，您的账号从两个不同的网络、不同的设备登录。不是您本人的话，请马上修改密码，"
+        "并报告账号被盗用。"
+    ),
+    "registration_held": _l(
+        "一份报名的材料暂缓交给主办单位，由工作人员核实。报名页写着原因，您可以说明或者申诉。"
+    ),
+    "registration_resumed": _l("一份报名核实完毕，材料恢复转交，您不用做什么。"),
     "account_register_attempt": _l(
         "有人想用您的手机号再开立一个账号，没有成功。您的账号没有变化。"
     ),
@@ -111,6 +124,10 @@ _ORGANIZER_WORDS = {
     "registration_withdrawn": _l(
         "报名号 %(number)s 撤回了同意。请停止核验，并销毁您手里这个人的全部材料。"
     ),
+    "safety_told": _l(
+        "报名号 %(number)s 的证件号码或文件，与本项目另一份报名相同。请在核验时留意，"
+        "不要只凭这一点退回。"
+    ),
     "registration_corrected": _l("报名号 %(number)s 更正了登记的信息，请以网站上的新信息为准。"),
 }
 
@@ -155,6 +172,8 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if agreement_id := notice.params.get("agreement_id"):
         address = url_for("staff_agreements.show", agreement_id=agreement_id)
         return address, str(_("看这份协议"))
+    if notice.kind.startswith("policy_"):
+        return url_for("policies.terms"), str(_("看变更并决定"))
     if notice.kind.startswith("rights_"):
         return _rights_link(notice, realm)
     if notice.kind.startswith("account_") or realm is Realm.STAFF:

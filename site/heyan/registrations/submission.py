@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.audit.service import Actor, record
 from heyan.consent import service as consents
-from heyan.consent.purposes import HAND_OVER, IDENTITY_DOCUMENTS
+from heyan.consent.purposes import ACCOUNT, HAND_OVER, IDENTITY_DOCUMENTS
 from heyan.consent.service import Evidence
 from heyan.db import transaction
 from heyan.documents.store import current_documents, keep_until_event_ends, take_back
@@ -23,6 +23,7 @@ from heyan.registrations.steps import Step, progress_of
 from heyan.retention.holds import held
 from heyan.rights import parties
 from heyan.rights.models import PartyNews
+from heyan.safety.intake import check_duplicates
 
 S = RegistrationStatus
 
@@ -43,6 +44,7 @@ def submit(session: Session, actor: Actor, registration: Registration) -> Regist
     with transaction(session):
         if registration.status is not S.DRAFT:
             return registration
+        consents.require(session, ACCOUNT, account_id=registration.account_id)
         if not in_window(registration.event, clock.now()):
             raise WindowClosed(registration.event)
         progress = progress_of(session, registration)
@@ -72,6 +74,7 @@ def submit(session: Session, actor: Actor, registration: Registration) -> Regist
             event_id=registration.event_id,
             state=registration.status.value,
         )
+        check_duplicates(session, registration.id)
         waitlisted = registration.status is S.WAITLISTED
         notify(
             session,

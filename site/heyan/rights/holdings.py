@@ -192,6 +192,12 @@ PARTS: tuple[Part, ...] = (
         reading_held.audit,
     ),
     Part(
+        "flags", "safety.flag", _l("风险提示"),
+        (("at", _AT), ("kind", _l("种类")), ("state", _STATE), ("number", _NUMBER),
+         ("decided_at", _l("判断于")), ("held_at", _l("暂缓转交，自"))),
+        reading_held.flags,
+    ),
+    Part(
         "contacts", "contact.log", _l("通话与交流记录"),
         (("at", _AT), ("channel", _l("方式")), ("kind", _l("种类")), ("state", _STATE),
          ("name", _l("称呼")), ("phone", _l("电话")), ("note", _l("内容")),

@@ -30,6 +30,7 @@ from heyan.organizations.models import Organization
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.releases.models import Release, ReleaseItem
 from heyan.rights.models import AccessCopy, RightsParty, RightsRequest
+from heyan.safety.models import SafetyFlag, SafetySubject
 from heyan.students.models import Student
 
 Rows = Iterable[Sequence[Any]]
@@ -274,6 +275,25 @@ def audit(session: Session, account_id: uuid.UUID) -> Rows:
         )
         .order_by(AuditEntry.id.desc())
         .limit(20_000)
+    )  # fmt: skip
+
+
+def flags(session: Session, account_id: uuid.UUID) -> Rows:
+    """Return the rows of the part of this name."""
+    return session.execute(
+        select(
+            SafetyFlag.raised_at, SafetyFlag.kind, SafetyFlag.state, Registration.number,
+            SafetyFlag.decided_at, SafetySubject.held_at,
+        )
+        .join(SafetySubject, SafetySubject.flag_id == SafetyFlag.id)
+        .outerjoin(Registration, Registration.id == SafetySubject.registration_id)
+        .where(
+            or_(
+                SafetySubject.account_id == account_id,
+                SafetySubject.registration_id.in_(_own(account_id)),
+            )
+        )
+        .order_by(SafetyFlag.raised_at)
     )  # fmt: skip
 
 
