@@ -42,6 +42,8 @@ from heyan.contacts.models import (
 )
 from heyan.events.models import EventStatus
 from heyan.leads.models import Lead, LeadStatus
+from heyan.policies import drafts
+from heyan.policies.models import ChangeKind as PolicyChange
 from heyan.policies.models import PolicyKind
 from heyan.policies.service import publish
 from heyan.releases import recipients
@@ -54,6 +56,7 @@ from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
 from tests.approvals import somebody
 from tests.enrolment import World
+from tests.policies import NOTICE_DAYS, coming_text, proposal
 
 Somebody = str
 STAFF = ("service", "operations", "privacy_officer", "administrator", "auditor")
@@ -146,6 +149,8 @@ ARGUMENTS |= {
     "staff_rights.*:request_id": lambda universe: universe.ids["rights_request"],
     "copy_id": lambda universe: universe.ids["copy"],
     "consent_id": lambda universe: universe.ids["consent"],
+    "staff_policies.new:kind": lambda _universe: "privacy",
+    "draft_id": lambda universe: universe.ids["policy_draft"],
     "party_id": lambda universe: universe.ids["party"],
 }
 ARGUMENTS |= {
@@ -538,6 +543,15 @@ def _rights(universe: Universe) -> None:
         r=universe.ids["registration"],
     )
     universe.ids["consent"] = found.id
+    with world.session() as session:
+        draft = drafts.propose(
+            session, Actor("staff", universe.accounts["privacy_officer"]),
+            proposal(
+                coming_text(world), material=True, kinds=frozenset(PolicyChange), new_owner="新公司"
+            ),
+            NOTICE_DAYS,
+        )  # fmt: skip
+        universe.ids["policy_draft"] = draft.id
 
 
 # --- what is in the database ------------------------------------------------------------------

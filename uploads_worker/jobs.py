@@ -44,6 +44,7 @@ from uploads_worker import (
     sweep,
     tombstones,
     vault,
+    winddown,
 )
 from uploads_worker.context import Context
 
@@ -197,6 +198,7 @@ PERIODIC = (
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("tend_rights", tend_rights, "37 * * * *"),
     Periodic("tend_policies", policy_rounds.tend_policies, "51 * * * *"),
+    Periodic("tend_winddown", winddown.tend, "44 * * * *"),
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),
     Periodic("seal_audit", audit_chain.link_and_seal, "* * * * * */30"),

@@ -15,6 +15,7 @@ from heyan.db import transaction
 from heyan.documents.models import CustodyEvent, CustodyReceipt, Document
 from heyan.events.models import Event
 from heyan.organizations.models import Organization
+from uploads_worker.consent_receipts import sign_consents
 from uploads_worker.context import Context
 
 BATCH = 500
@@ -30,7 +31,7 @@ def sign_lately(context: Context) -> int:
 
 def sign_all(context: Context) -> int:
     """Sign everything that has no receipt yet; return how many were signed."""
-    return _sign(context, uuid.UUID(int=0))
+    return sign_consents(context) + _sign(context, uuid.UUID(int=0))
 
 
 def _sign(context: Context, after: uuid.UUID) -> int:

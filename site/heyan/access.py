@@ -65,6 +65,7 @@ class Permission(enum.Enum):
     RECIPIENTS_APPROVE = "recipients_approve"
     STAFF_MANAGE = "staff_manage"
     VIEWINGS_OWN = "viewings_own"
+    EXPORTS_ASK = "exports_ask"
     VIEWINGS_KEYS_CONFIRM = "viewings_keys_confirm"
     AUDIT_READ = "audit_read"
     USAGE_SEE = "usage_see"
@@ -84,6 +85,16 @@ class Permission(enum.Enum):
     GRANTS_PROPOSE = "grants_propose"
     GRANTS_APPROVE = "grants_approve"
     REGISTRATIONS_SEE = "registrations_see"
+    SAFETY_WORK = "safety_work"
+    POLICIES_SEE = "policies_see"
+    POLICIES_DRAFT = "policies_draft"
+    POLICIES_APPROVE = "policies_approve"
+    ASSESSMENTS_SEE = "assessments_see"
+    ASSESSMENTS_WRITE = "assessments_write"
+    ASSESSMENTS_CONFIRM = "assessments_confirm"
+    WINDDOWN_PROPOSE = "winddown_propose"
+    WINDDOWN_APPROVE = "winddown_approve"
+    WINDDOWN_SEE = "winddown_see"
 
 
 P = Permission
@@ -105,7 +116,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.SERVICE: frozenset(
         {P.OWN_ACCOUNT, P.STAFF_HOME, P.VIEWINGS_OWN, P.LEADS_WORK, P.CONTACTS_WORK}
-        | {P.MESSAGES_SEE}
+        | {P.MESSAGES_SEE, P.EXPORTS_ASK}
         | {P.ACCOUNTS_ASSIST, P.RIGHTS_WORK, P.APPROVALS_SEE, P.APPROVALS_ASK, P.REGISTRATIONS_SEE}
     ),
     Role.OPERATIONS: frozenset(
@@ -118,6 +129,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             P.REGISTRATIONS_SEE,
             P.USAGE_SEE,
             P.EVENTS_MANAGE,
+            P.ASSESSMENTS_SEE,
+            P.ASSESSMENTS_WRITE,
+            P.SAFETY_WORK,
             P.ORGANIZATIONS_SEE,
             P.ORGANIZATIONS_MANAGE,
             P.RECIPIENTS_SEE,
@@ -129,7 +143,15 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
+            P.SAFETY_WORK,
             P.MESSAGES_SEE,
+            P.POLICIES_SEE,
+            P.POLICIES_DRAFT,
+            P.ASSESSMENTS_SEE,
+            P.ASSESSMENTS_WRITE,
+            P.ASSESSMENTS_CONFIRM,
+            P.WINDDOWN_PROPOSE,
+            P.WINDDOWN_SEE,
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
             P.KEEPING_ORDER,
@@ -157,6 +179,12 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: frozenset(
         {
             P.MESSAGES_SEE,
+            P.POLICIES_SEE,
+            P.POLICIES_APPROVE,
+            P.ASSESSMENTS_SEE,
+            P.ASSESSMENTS_CONFIRM,
+            P.WINDDOWN_APPROVE,
+            P.WINDDOWN_SEE,
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
             P.KEEPING_ORDER,
@@ -186,6 +214,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         {
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
+            P.ASSESSMENTS_SEE,
+            P.WINDDOWN_SEE,
+            P.POLICIES_SEE,
             P.STAFF_HOME,
             P.AUDIT_READ,
             P.ACCESS_REVIEW,

@@ -17,11 +17,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from heyan import bodies, cookies, csrf, web
-from heyan.access import Permission, Requirement, requirement_of
+from heyan.access import Permission, Realm, Requirement, requirement_of
 from heyan.accounts import networks, sessions
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
 from heyan.db import transaction
+from heyan.policies import standing
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CSP = (
@@ -37,6 +38,12 @@ PERMISSIONS_POLICY = (
     "usb=(), xr-spatial-tracking=(), browsing-topics=()"
 )
 log = structlog.get_logger()
+# Open while changed terms are undecided: one's own data and its rights, leaving, and the terms
+# themselves (S-107). Public pages ask nothing anyway.
+STILL_OPEN = frozenset({"rights", "policies", "usage"})
+STILL_OPEN_PAGES = frozenset(
+    {"accounts.logout", "accounts.step_up", "accounts.passkey_step_up", "accounts.passkey_options"}
+)
 
 
 def init(app: Flask) -> None:
@@ -115,11 +122,27 @@ def _check_access() -> WerkzeugResponse | None:
         if request.method in UNSAFE:
             abort(403, description=_("密码到期了，请先在“账号”里修改密码。"))
         return redirect(url_for("accounts.password"))
+    if (answer := _ask_again(person)) is not None:
+        return answer
     if needed.step_up and not person.stepped_up(web.settings()):
         if request.method in UNSAFE:
             abort(403, description=_("这一步需要先重新验证身份，请返回上一页再试。"))
         return redirect(url_for("accounts.step_up", next=request.full_path.rstrip("?")))
     return None
+
+
+def _ask_again(person: SignedIn) -> WerkzeugResponse | None:
+    """Lead to changed terms before anything else who has not decided about them (K1)."""
+    endpoint = str(request.endpoint)
+    if person.realm is not Realm.PUBLIC or endpoint in STILL_OPEN_PAGES:
+        return None
+    if endpoint.partition(".")[0] in STILL_OPEN:
+        return None
+    if not standing.due(web.session(), person.account_id):
+        return None
+    if request.method in UNSAFE:
+        abort(403, description=_("条款有重大变更，请先打开“我的报名”，看过变更并作出决定。"))
+    return redirect(url_for("policies.terms", next=request.full_path.rstrip("?")))
 
 
 def login_endpoint() -> str:

@@ -74,6 +74,7 @@ def _context() -> dict[str, Any]:
         "notices_url": _notices_url,
         "unread_notices": _unread_notices,
         "session_seconds": _session_seconds,
+        "in_wechat": _in_wechat,
     }
 
 
@@ -116,6 +117,11 @@ def _session_seconds() -> int:
     """How long the session lives if it is not used; nobody's has no time left."""
     person = web.login_session()
     return max(0, round((person.expires_at - clock.now()).total_seconds())) if person else 0
+
+
+def _in_wechat() -> bool:
+    """Whether this is WeChat's own browser, which opens pages but saves no file."""
+    return "MicroMessenger" in request.headers.get("User-Agent", "")
 
 
 def _notices_url() -> str:
@@ -198,6 +204,7 @@ _STAFF_NAV = (
     ("staff_assistance.index", _l("学员账号"), Permission.ACCOUNTS_ASSIST),
     ("staff_approvals.index", _l("审批"), Permission.APPROVALS_SEE),
     ("staff_events.index", _l("项目"), Permission.EVENTS_MANAGE),
+    ("staff_safety.index", _l("风险提示"), Permission.SAFETY_WORK),
     ("staff_organizations.index", _l("主办单位"), Permission.ORGANIZATIONS_SEE),
     ("staff_agreements.index", _l("协议"), Permission.AGREEMENTS_SEE),
     ("staff_recipients.index", _l("密钥审批"), Permission.RECIPIENTS_SEE),
@@ -208,6 +215,9 @@ _STAFF_NAV = (
     ("staff_usage.index", _l("浏览统计"), Permission.USAGE_SEE),
     ("staff_accounts.review", _l("权限复核"), Permission.ACCESS_REVIEW),
     ("retention.index", _l("保存与销毁"), Permission.KEEPING_SEE),
+    ("staff_assessments.index", _l("影响评估"), Permission.ASSESSMENTS_SEE),
+    ("staff_winddown.index", _l("停止服务"), Permission.WINDDOWN_SEE),
+    ("staff_policies.index", _l("政策版本"), Permission.POLICIES_SEE),
 )
 
 

@@ -2,6 +2,7 @@
 """Check what Heyan signed, with nothing but this file, Python 3.9 and `cryptography`.
 
     python heyan_verify.py --root BASE64 receipt RECEIPT.json …
+    python heyan_verify.py --root BASE64 consent CONSENTS.json …
     python heyan_verify.py --root BASE64 manifest MANIFEST.json [--file RELEASE.age]
     python heyan_verify.py --root BASE64 index index.json --signature index.json.sig
     python heyan_verify.py --root BASE64 audit EXPORT.jsonl
@@ -27,12 +28,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TYPES = {
     "receipt": "application/vnd.heyan.receipt+json",
+    "consent": "application/vnd.heyan.consent-receipt+json",
     "manifest": "application/vnd.heyan.release-manifest+json",
     "index": "application/vnd.heyan.release-index+json",
     "seal": "application/vnd.heyan.audit-seal+json",
 }
 FORMATS = {
     "receipt": "heyan-receipt/1",
+    "consent": "heyan-consent-receipt/1",
     "manifest": "heyan-release/1",
     "seal": "heyan-audit-seal/1",
 }
@@ -113,6 +116,21 @@ def check_receipt(root: Root, path: Path) -> str:
     if not said:
         raise Wrong("it holds no signed receipt yet")
     return "; ".join(f"document {one['document_id']}: {one['step']} at {one['at']}" for one in said)
+
+
+def check_consent(root: Root, path: Path) -> str:
+    """Check receipts of consent, one or a site's download; say what was agreed to and when."""
+    found = _json(path.read_text("utf-8"))
+    if isinstance(found, dict) and found.get("format") == "heyan-consent-receipts/1":
+        found = [one["envelope"] for one in found["receipts"] if one["envelope"]]
+    said = [root.read(one, "consent") for one in (found if isinstance(found, list) else [found])]
+    if not said:
+        raise Wrong("it holds no signed receipt yet")
+    return "; ".join(
+        f"{one['purpose']} {'agreed' if one['granted'] else 'taken back'} at {one['at']}"
+        f" under version {one['policy_version']}"
+        for one in said
+    )
 
 
 def check_manifest(root: Root, path: Path, released: Path | None) -> str:
@@ -223,6 +241,8 @@ def main(arguments: list[str] | None = None) -> int:
     kinds = parser.add_subparsers(dest="kind", required=True)
     receipt = kinds.add_parser("receipt")
     receipt.add_argument("files", nargs="+", type=Path)
+    consent = kinds.add_parser("consent")
+    consent.add_argument("files", nargs="+", type=Path)
     manifest = kinds.add_parser("manifest")
     manifest.add_argument("files", nargs=1, type=Path)
     manifest.add_argument("--file", type=Path, help="the release (age file) that it describes")
@@ -242,6 +262,8 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             if given.kind == "receipt":
                 said = check_receipt(root, path)
+            elif given.kind == "consent":
+                said = check_consent(root, path)
             elif given.kind == "manifest":
                 said = check_manifest(root, path, given.file)
             elif given.kind == "index":

@@ -55,6 +55,7 @@ DIGESTS = {
     "decisions.ciphertext_sha256": "ciphertext",
     "decision_drafts.ciphertext_sha256": "ciphertext",
     "policy_versions.content_sha256": "public text",
+    "policy_drafts.content_sha256": "public text",
     "consent_records.policy_sha256": "public text",
     "audit_chain.hash": "chain",
     "archive_items.ciphertext_sha256": "ciphertext",

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,6 +20,14 @@ class ConsentRecord(Base):
     __table_args__ = (
         Index("ix_consent_records_account_purpose", "account_id", "purpose"),
         Index("ix_consent_records_registration_purpose", "registration_id", "purpose"),
+        # By the call in which somebody agreed to be recorded.
+        Index(
+            "ix_consent_records_calls",
+            "details",
+            postgresql_using="gin",
+            postgresql_ops={"details": "jsonb_path_ops"},
+            postgresql_where=text("purpose = 'call_recording'"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = key_column()
@@ -42,3 +50,15 @@ class ConsentRecord(Base):
     guardian: Mapped[str | None] = personal(
         "consent.guardian", EncryptedText("consent_records.guardian")
     )
+
+
+class ConsentReceipt(Base):
+    """The root-signed receipt (DSSE envelope) of one line of an account's ledger."""
+
+    __tablename__ = "consent_receipts"
+
+    consent_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("consent_records.id", ondelete="CASCADE"), primary_key=True
+    )
+    envelope: Mapped[str] = mapped_column(Text)
+    signed_at: Mapped[datetime]

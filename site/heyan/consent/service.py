@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, literal_column, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.consent.models import ConsentRecord
-from heyan.consent.purposes import PURPOSES
+from heyan.consent.purposes import ACCOUNT, ANALYTICS, CALL_RECORDING, LEAD_CALLBACK, PURPOSES
 from heyan.db import transaction
+from heyan.policies import standing as terms
+from heyan.policies.models import PolicyVersion
 from heyan.policies.service import version_in_force
 
 
@@ -26,6 +28,10 @@ class ConsentMissing(Exception):
     def __init__(self, purpose: str) -> None:
         super().__init__(purpose)
         self.purpose = purpose
+
+
+class TermsOpen(ConsentMissing):
+    """The terms changed materially and the person has not agreed: nothing new begins (K1)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ def _write(
     guardian: Mapping[str, str] | None,
     contact_id: uuid.UUID | None = None,
     visitor: str | None = None,
+    policy: PolicyVersion | None = None,
 ) -> ConsentRecord:
     if purpose not in PURPOSES:
         raise KeyError(purpose)
@@ -62,7 +69,7 @@ def _write(
         details = {**(details or {}), "contact_id": str(contact_id)}
     if visitor is not None:
         details = {**(details or {}), "visitor": visitor}
-    policy = version_in_force(session)
+    policy = policy or version_in_force(session)
     record = ConsentRecord(
         account_id=account_id,
         lead_id=lead_id,
@@ -98,11 +105,13 @@ def grant(
     guardian: Mapping[str, str] | None = None,
     contact_id: uuid.UUID | None = None,
     visitor: str | None = None,
+    policy: PolicyVersion | None = None,
 ) -> ConsentRecord:
     """Write that the person agreed to *purpose*, with the text as it was shown (A2).
 
     *contact_id* names the call in which somebody agreed, who may be known by nothing else;
-    *visitor* is the keyed digest of a visitor's cookie.
+    *visitor* is the keyed digest of a visitor's cookie. *policy* is the version agreed to where
+    it is not the one in force.
     """
     with transaction(session):
         return _write(
@@ -119,6 +128,7 @@ def grant(
             guardian=guardian,
             contact_id=contact_id,
             visitor=visitor,
+            policy=policy,
         )
 
 
@@ -226,7 +236,10 @@ def require(
     student_id: uuid.UUID | None = None,
     registration_id: uuid.UUID | None = None,
 ) -> ConsentRecord:
-    """Return the standing consent for *purpose*, or raise `ConsentMissing` (S-014)."""
+    """Return the standing consent for *purpose*, or raise `ConsentMissing` (S-014).
+
+    For the account itself raises `TermsOpen` until the present terms are agreed to.
+    """
     found = standing(
         session,
         purpose,
@@ -236,4 +249,55 @@ def require(
     )
     if found is None:
         raise ConsentMissing(purpose)
+    if purpose == ACCOUNT and not terms.settled(session, account_id):
+        raise TermsOpen(purpose)
     return found
+
+
+def require_of_lead(session: Session, lead_id: uuid.UUID) -> ConsentRecord:
+    """Return the consent to be called back that a lead came with, or raise `ConsentMissing`."""
+    return _granted(
+        session,
+        LEAD_CALLBACK,
+        select(ConsentRecord).where(
+            ConsentRecord.lead_id == lead_id, ConsentRecord.purpose == LEAD_CALLBACK
+        ),
+    )
+
+
+def require_of_call(session: Session, contact_id: uuid.UUID) -> ConsentRecord:
+    """Return the consent to being recorded given in a call, or raise `ConsentMissing` (S-025)."""
+    return _granted(
+        session,
+        CALL_RECORDING,
+        select(ConsentRecord).where(
+            # Written out, so that the partial index is found.
+            ConsentRecord.purpose == literal_column(f"'{CALL_RECORDING}'"),
+            ConsentRecord.details.contains({"contact_id": str(contact_id)}),
+        ),
+    )
+
+
+def require_of_visitor(session: Session, consent_id: uuid.UUID, visitor: str) -> ConsentRecord:
+    """Return a visitor's consent to be counted, or raise `ConsentMissing` (A6, F3).
+
+    Taking it back removes the visitor's row, so the one that the row names stands.
+    """
+    found = session.get(ConsentRecord, consent_id)
+    if (
+        found is None
+        or not found.granted
+        or found.purpose != ANALYTICS
+        or found.details.get("visitor") != visitor
+    ):
+        raise ConsentMissing(ANALYTICS)
+    return found
+
+
+def _granted(session: Session, purpose: str, query: Select[ConsentRecord]) -> ConsentRecord:
+    latest = session.scalars(
+        query.order_by(ConsentRecord.at.desc(), ConsentRecord.id.desc()).limit(1)
+    ).first()
+    if latest is None or not latest.granted:
+        raise ConsentMissing(purpose)
+    return latest

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.audit.service import Actor, record
+from heyan.consent import service as consents
 from heyan.contacts.models import (
     Contact,
     ContactChannel,
@@ -101,6 +102,10 @@ def _check(
         raise NoCall
     if row.recording_consent is not RecordingConsent.GIVEN:
         raise NotAgreed(row.recording_consent)
+    try:
+        consents.require_of_call(session, contact_id)
+    except consents.ConsentMissing as missing:
+        raise NotAgreed(row.recording_consent) from missing
     count = select(func.count()).where(
         Recording.contact_id == contact_id, Recording.state == RecordingState.SEALED
     )

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 RECEIPT_TYPE = "application/vnd.heyan.receipt+json"
+CONSENT_TYPE = "application/vnd.heyan.consent-receipt+json"
 MANIFEST_TYPE = "application/vnd.heyan.release-manifest+json"
 INDEX_TYPE = "application/vnd.heyan.release-index+json"
 VIEWING_TYPE = "application/vnd.heyan.viewing-manifest+json"

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.consent import service as consents
+from heyan.consent.purposes import ACCOUNT
 from heyan.db import transaction
 from heyan.documents.models import Document, DocumentState, UploadCount
 from heyan.documents.store import current_of_kind, stored_count
@@ -179,6 +181,7 @@ def check_before_body(
     """
     spec = spec_of(registration, kind)
     check_open(session, registration, kind)
+    consents.require(session, ACCOUNT, account_id=registration.account_id)
     require_consents(session, registration)
     check_amounts(session, settings, registration, kind)
     return spec

@@ -31,7 +31,7 @@ from werkzeug.wrappers import Response
 from heyan import bodies, clock, csrf, web
 from heyan.access import Permission, requires
 from heyan.consent.purposes import HAND_OVER
-from heyan.consent.service import ConsentMissing
+from heyan.consent.service import ConsentMissing, TermsOpen
 from heyan.custody.images import ImageRefused, Limits
 from heyan.custody.pool import default_pool
 from heyan.custody.sealing import UntrustedVaultKey, VaultPublicKey
@@ -147,6 +147,9 @@ def new(registration_id: uuid.UUID, kind: str) -> Page:
         trouble.closed = wording.closed_in_words(closed)
     except rules.QuotaReached as reached:
         trouble.closed = wording.quota_in_words(reached)
+    except TermsOpen:
+        # The page of the terms follows (`policies.term_views`).
+        raise
     except ConsentMissing:
         return redirect(url_for("registrations.consents", registration_id=registration_id))
     # The decoder starts while the person looks for the picture.
@@ -234,6 +237,9 @@ def _before_the_body(
     except rules.QuotaReached as reached:
         words = wording.quota_in_words(reached)
         return Trouble(closed=words, status=HTTPStatus.TOO_MANY_REQUESTS)
+    except TermsOpen:
+        words = _("条款有重大变更，您还没有同意，所以现在不接收新的材料。请先看过变更并作出决定。")
+        return Trouble(closed=words, status=HTTPStatus.FORBIDDEN)
     except ConsentMissing:
         words = _("上传之前，需要先单独同意处理和转交身份认证材料。")
         return Trouble(closed=words, consent=True, status=HTTPStatus.FORBIDDEN)

@@ -21,6 +21,7 @@ from heyan.accounts.models import AccountStatus
 from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
+from heyan.consent import service as consents
 from heyan.db import transaction
 from heyan.events.service import by_id
 from heyan.leads.hours import due_after, may_call
@@ -116,7 +117,7 @@ def queue(
     moment = clock.now()
     if view is View.CALL and not may_call(settings, moment):
         return QueuePage([], None)
-    query = _selected(view, actor, moment)
+    query = selected(view, actor.id, moment)
     latest_first = view is View.CLOSED
     key = Lead.updated_at if latest_first else Lead.due_at
     if (place := _read_cursor(after)) is not None:
@@ -132,20 +133,21 @@ def queue(
     return QueuePage(lines, _cursor(rows[-1], latest_first) if more else None)
 
 
-def _selected(view: View, actor: Actor, moment: datetime) -> Select[Lead]:
+def selected(view: View, account_id: uuid.UUID | None, moment: datetime) -> Select[Lead]:
+    """Return the query of a view, as *account_id* has it at *moment*."""
     # Past its last day it is there by an authority's order alone: nobody works with it (S-055).
     query = select(Lead).where(Lead.delete_after > clock.now())
     if view is View.CLOSED:
         return query.where(Lead.status == LeadStatus.CLOSED)
     query = query.where(Lead.status != LeadStatus.CLOSED)
     if view is View.MINE:
-        query = query.where(Lead.assigned_to == actor.id)
+        query = query.where(Lead.assigned_to == account_id)
     elif view is View.UNASSIGNED:
         query = query.where(Lead.assigned_to.is_(None))
     elif view is View.OVERDUE:
         query = query.where(Lead.due_at < moment)
     elif view is View.CALL:
-        query = query.where(or_(Lead.assigned_to == actor.id, Lead.assigned_to.is_(None)))
+        query = query.where(or_(Lead.assigned_to == account_id, Lead.assigned_to.is_(None)))
         query = query.where(Lead.phone_index.not_in(select(DoNotContact.phone_index)))
     return query
 
@@ -210,6 +212,11 @@ def reveal(
         barred = session.get(DoNotContact, row.phone_index) is not None
         if to_call and (barred or not may_call(settings, clock.now())):
             raise NotNow
+        if to_call:
+            try:
+                consents.require_of_lead(session, lead_id)
+            except consents.ConsentMissing as missing:
+                raise NotNow from missing
         record(session, actor, "leads.revealed", "lead", lead_id, reason=reason)
         return Revealed(row.name, row.phone, row.note or "")
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.db import transaction
 from heyan.notifications import outbox
-from heyan.notifications.models import Notice
+from heyan.notifications.models import Notice, Proof, ProofPurpose
 
 
 def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object) -> None:
@@ -62,4 +62,22 @@ def mark_read(session: Session, account_id: uuid.UUID) -> None:
             update(Notice)
             .where(Notice.account_id == account_id, Notice.read_at.is_(None))
             .values(read_at=clock.now())
+        )
+
+
+def end_resets(session: Session, account_id: uuid.UUID) -> None:
+    """Let no link or code open anything that was asked for before a password was set.
+
+    It may have gone where the owner no longer wants it to (C-36, S-102).
+    """
+    with transaction(session):
+        session.execute(
+            update(Proof)
+            .where(
+                Proof.account_id == account_id,
+                Proof.purpose == ProofPurpose.RESET,
+                Proof.used_at.is_(None),
+            )
+            .values(used_at=clock.now())
+            .execution_options(synchronize_session=False)
         )

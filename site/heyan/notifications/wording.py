@@ -188,6 +188,8 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
 
 
 def _organizer_link(notice: Notice) -> tuple[str, str]:
+    if notice.kind == "safety_told":
+        return url_for("releases.index"), str(_("全部批次"))
     if notice.kind in ("registration_withdrawn", "registration_corrected"):
         return url_for("organizer_rights.index"), str(_("照办后在这里确认"))
     if release_id := notice.params.get("release_id"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -115,7 +116,10 @@ def publish(
     content: dict[str, Any],
     *,
     changes: str = "",
+    changes_en: str = "",
     material: bool = False,
+    kinds: Sequence[str] = (),
+    new_owner: str = "",
 ) -> PolicyVersion:
     """Publish a version; it is in force from *effective_at* on and never changes again."""
     with transaction(session):
@@ -126,7 +130,10 @@ def publish(
             content=content,
             content_sha256=content_digest(content),
             changes=changes,
+            changes_en=changes_en,
             material=material,
+            kinds=list(kinds),
+            new_owner=new_owner,
             published_at=clock.now(),
         )
         session.add(row)

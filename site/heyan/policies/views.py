@@ -11,15 +11,20 @@ from heyan import clock, cookies, web
 from heyan.access import public
 from heyan.consent.purposes import ANALYTICS, PURPOSES
 from heyan.events.wording import english
-from heyan.policies import comparison, service
+from heyan.policies import comparison, service, term_views
 from heyan.policies.cli import policies_cli
 from heyan.policies.models import PolicyKind, PolicyVersion
 from heyan.policies.sections import plain_lines
 from heyan.policies.service import NoPolicyInForce, VersionUnknown
+from heyan.policies.staff_views import staff_pages
+from heyan.policies.wording import changes_of
 from heyan.usage import choice
+
+__all__ = ["public_pages", "staff_pages"]
 
 public_pages = Blueprint("policies", __name__, cli_group=None)
 public_pages.cli.add_command(policies_cli)
+term_views.add_to(public_pages)
 
 
 @public_pages.after_request
@@ -69,6 +74,7 @@ def _show(kind: PolicyKind, version: str | None = None) -> str | tuple[str, int]
         sections=found.content.get(_language(), []),
         is_in_force=in_force is not None and in_force.id == found.id,
         is_coming=found.effective_at > clock.now(),
+        changes_of=changes_of,
     )
 
 
@@ -95,6 +101,7 @@ def versions() -> str:
         "policies/versions.html",
         groups=[(kind, service.versions(session, kind), _in_force(kind)) for kind in PolicyKind],
         PolicyKind=PolicyKind,
+        changes_of=changes_of,
         moment=clock.now(),
     )
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from heyan import clock
 from heyan.audit.service import Actor, record
 from heyan.consent import service as consents
-from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
+from heyan.consent.purposes import ACCOUNT, GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
 from heyan.consent.service import Evidence
 from heyan.custody.sealing import SealContext, VaultPublicKey, seal
 from heyan.db import transaction
@@ -125,9 +125,10 @@ def start(
 ) -> Registration:
     """Open a draft for a student, or return the one there is.
 
-    Raises `EventUnknown`, `WindowClosed`, `students.service.StudentUnknown`.
+    Raises `EventUnknown`, `WindowClosed`, `students.service.StudentUnknown`, `ConsentMissing`.
     """
     with transaction(session):
+        consents.require(session, ACCOUNT, account_id=account_id)
         event = open_event(session, slug)
         student = load_student(session, account_id, student_id)
         session.execute(select(Student.id).where(Student.id == student.id).with_for_update())
@@ -176,6 +177,7 @@ def lock(session: Session, registration: Registration) -> RegistrationStatus:
 def _hold_draft(session: Session, registration: Registration) -> None:
     if lock(session, registration) is not RegistrationStatus.DRAFT:
         raise NotADraft
+    consents.require(session, ACCOUNT, account_id=registration.account_id)
     if not in_window(registration.event, clock.now()):
         raise WindowClosed(registration.event)
     registration.updated_at = clock.now()
@@ -243,6 +245,7 @@ def save_consents(
     with transaction(session):
         if lock(session, registration) is RegistrationStatus.WITHDRAWN:
             raise NotADraft
+        consents.require(session, ACCOUNT, account_id=registration.account_id)
         event = registration.event
         given_by = "guardian" if needs_guardian(registration.student) else "holder"
         organization = {

@@ -22,6 +22,8 @@ from heyan.registrations.cli import registrations_cli
 from heyan.registrations.links import step_url
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.steps import Progress, Step, number_kinds, progress_of
+from heyan.safety import holding
+from heyan.safety.rules import RULES
 from heyan.students.service import StudentUnknown, list_students, needs_guardian
 
 public_pages = Blueprint("registrations", __name__, cli_group=None)
@@ -298,7 +300,11 @@ def show(registration_id: uuid.UUID) -> Page:
     progress = progress_of(session, registration)
     labels = {item.key: forms.field_label(item) for item in registration.event.fields}
     ahead = submission.waiting_ahead(session, registration)
-    return _page("show", Step.CHECK, registration, progress, labels=labels, ahead=ahead)
+    held = holding.held(session, registration)
+    return _page(
+        "show", Step.CHECK, registration, progress, labels=labels, ahead=ahead,
+        held=held, held_because=RULES[held.kind].told if held else "",
+    )  # fmt: skip
 
 
 @public_pages.route("/registrations/<uuid:registration_id>/withdraw", methods=["GET", "POST"])

@@ -15,7 +15,16 @@ from heyan.consent.purposes import ACCOUNT, PURPOSES
 from heyan.custody.objects import ObjectStoreError
 from heyan.public_table import public_rows
 from heyan.registrations.service import RegistrationUnknown
-from heyan.rights import acts, consents_held, copies, effects, holdings, parties, wording
+from heyan.rights import (
+    acts,
+    consents_held,
+    copies,
+    effects,
+    holdings,
+    parties,
+    receipt_views,
+    wording,
+)
 from heyan.rights import requests as desk
 from heyan.rights.forms import AskForm, CorrectForm, DeleteForm, StatusForm
 from heyan.rights.models import CopyState, RightsKind
@@ -28,6 +37,7 @@ from heyan.students import service as students
 __all__ = ["organizer_pages", "public_pages", "staff_pages"]
 
 public_pages = Blueprint("rights", __name__)
+receipt_views.add_to(public_pages)
 Page = str | Response | tuple[str, int]
 P = Permission
 COPIES_A_DAY = "5/day"

@@ -24,12 +24,14 @@ from heyan.leads import service as leads
 from heyan.notifications import delivery
 from heyan.notifications.models import MessageChannel
 from heyan.organizations import service as organizations
+from heyan.policies import drafts as policy_drafts
 from heyan.releases import recipients
 from heyan.releases import service as releases
 from heyan.releases.models import RecipientStatus
 from heyan.retention import figures as keeping
 from heyan.retention import holds
 from heyan.rights import requests as rights
+from heyan.safety import service as safety
 from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
 
@@ -60,6 +62,11 @@ def waiting_for(session: Session, person: SignedIn) -> list[Waiting]:
         for line in read(session, person)
     ]
     return sorted(lines, key=lambda line: (line.overdue == 0, line.count == 0))
+
+
+def _policies(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    mine = [row for row in policy_drafts.waiting(session) if row.proposed_by != person.account_id]
+    yield Waiting(_("等着批准的政策版本"), len(mine), 0, url_for("staff_policies.index"))
 
 
 def _leads(session: Session, _person: SignedIn) -> Iterator[Waiting]:
@@ -216,6 +223,11 @@ def _refusals(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     )
 
 
+def _safety(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    live, late = safety.waiting(session)
+    yield Waiting(_("等着判断的风险提示"), live, late, url_for("staff_safety.index"))
+
+
 def _keeping(session: Session, person: SignedIn) -> Iterator[Waiting]:
     found = keeping.figures(session)
     left = found.total or int(found.late or bool(found.failed))
@@ -273,9 +285,11 @@ _READERS = (
     (Permission.APPROVALS_DECIDE, _requests),
     (Permission.GRANTS_APPROVE, _grants),
     (Permission.LEADS_WORK, _leads),
+    (Permission.POLICIES_APPROVE, _policies),
     (Permission.RIGHTS_WORK, _rights),
     (Permission.RIGHTS_CONFIRM, _refusals),
     (Permission.CONTACTS_WORK, _contacts),
+    (Permission.SAFETY_WORK, _safety),
     (Permission.EVENTS_MANAGE, _events),
     (Permission.ORGANIZATIONS_MANAGE, _batches),
     (Permission.RECIPIENTS_CONFIRM, _leaked),

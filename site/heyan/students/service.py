@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.audit.service import Actor, record
+from heyan.consent import service as consents
+from heyan.consent.purposes import ACCOUNT
 from heyan.db import transaction
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.students.models import Relation, Student
@@ -72,6 +74,7 @@ def bind_student(
     with transaction(session):
         # One at a time per account, so that a double click does not bind twice.
         session.execute(select(func.pg_advisory_xact_lock(lock_number("students", account_id))))
+        consents.require(session, ACCOUNT, account_id=account_id)
         bound = list_students(session, account_id)
         for student in bound:
             if (student.name, student.birth_date) == (name, birth_date.isoformat()):

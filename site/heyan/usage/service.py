@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.consent import service as consents
 from heyan.consent.purposes import ANALYTICS
-from heyan.consent.service import Evidence
+from heyan.consent.service import ConsentMissing, Evidence
 from heyan.cookies import USAGE
 from heyan.db import blind_index, transaction
 from heyan.usage.device import device_of, network_of, system_of
@@ -69,10 +69,19 @@ def agreed(session: Session, token: str | None) -> bool:
     """Tell whether the holder of *token* agrees to be counted, now."""
     if not _sound(token):
         return False
-    found = session.scalar(
-        select(UsageVisitor.until).where(UsageVisitor.visitor_index == _index(str(token)))
-    )
-    return found is not None and found > clock.now()
+    index = _index(str(token))
+    found = session.execute(
+        select(UsageVisitor.until, UsageVisitor.consent_id).where(
+            UsageVisitor.visitor_index == index
+        )
+    ).first()
+    if found is None or found.until <= clock.now():
+        return False
+    try:
+        consents.require_of_visitor(session, found.consent_id, index.hex())
+    except ConsentMissing:
+        return False
+    return True
 
 
 def count(
