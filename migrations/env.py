@@ -34,6 +34,8 @@ MODELS = (
     "exports",
     "rights",
     "safety",
+    "assessments",
+    "winddown",
 )
 for feature in MODELS:
     import_module(f"heyan.{feature}.models")

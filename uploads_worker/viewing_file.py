@@ -21,6 +21,7 @@ from heyan.custody.images import ImageRefused, Mark, PictureSpec, normalise
 from heyan.custody.objects import ObjectCorrupt, ObjectMissing
 from heyan.custody.sealing import SealContext
 from heyan.documents.models import Document, DocumentState
+from uploads_worker import export_sheet
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyDestroyed, KeyUnknown
 from uploads_worker.opening import OpeningFailed, open_sealed
@@ -66,6 +67,8 @@ class Made:
     file: SealedFile
     manifest: str
     problems: dict[uuid.UUID, str] = field(default_factory=dict)
+    # Of a list: how many rows it holds.
+    rows: int | None = None
 
 
 def write(context: Context, order: Order) -> Made:
@@ -75,8 +78,9 @@ def write(context: Context, order: Order) -> Made:
     """
     problems: dict[uuid.UUID, str] = {}
     digest: list[str] = []
+    rows: list[int] = []
     with context.objects.release_writer(order.object_key) as out:
-        plaintext = _plaintext(context, order, problems, digest)
+        plaintext = _plaintext(context, order, problems, digest, rows)
         sealed = encrypt_to(out, plaintext, [order.recipient])
     manifest = {
         "format": FORMAT,
@@ -93,11 +97,15 @@ def write(context: Context, order: Order) -> Made:
         },
     }
     envelope = signing.sign(signing.VIEWING_TYPE, signing.canonical(manifest), context.keyring.root)
-    return Made(sealed, envelope, problems)
+    return Made(sealed, envelope, problems, rows[0] if rows else None)
 
 
 def _plaintext(
-    context: Context, order: Order, problems: dict[uuid.UUID, str], digest: list[str]
+    context: Context,
+    order: Order,
+    problems: dict[uuid.UUID, str],
+    digest: list[str],
+    rows: list[int],
 ) -> Iterator[bytes]:
     packed = ZipStream()
     items: list[dict[str, Any]] = []
@@ -105,12 +113,13 @@ def _plaintext(
         item: dict[str, Any] = {"subject_id": str(subject_id), "kind": order.kind, "parts": []}
         items.append(item)
         try:
-            opened = _document if order.kind == "document" else _recording
-            for at, piece in enumerate(opened(context, order, subject_id, item), start=1):
+            opener = _OPENERS[order.kind]
+            for at, piece in enumerate(opener(context, order, subject_id, item), start=1):
                 path = f"items/{number:03d}.{at:04d}"
                 yield from packed.entry(path, [piece])
                 item["parts"].append({"path": path, "sha256": hashlib.sha256(piece).hexdigest()})
             item["state"] = "included"
+            rows += [item["rows"]] if "rows" in item else []
         except ObjectMissing:
             item["state"] = problems[subject_id] = MISSING
         except SubjectGone:
@@ -182,6 +191,19 @@ def _recording(
             yield piece
     except RecordingGone as error:
         raise SubjectGone from error
+
+
+def _export(
+    context: Context, order: Order, export_id: uuid.UUID, item: dict[str, Any]
+) -> Iterator[bytes]:
+    data, rows = export_sheet.write(context, export_id, name=order.name, number=order.number)
+    if not rows:
+        raise SubjectGone
+    item["media_type"], item["rows"] = "text/csv", rows
+    yield from regrouped([data], PART_BYTES)
+
+
+_OPENERS = {"document": _document, "recording": _recording, "export": _export}
 
 
 def regrouped(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:

@@ -20,12 +20,13 @@ from heyan.custody.objects import new_key
 from heyan.db import transaction
 from heyan.documents.custody import note_steps
 from heyan.documents.models import CustodyStep, Document
+from heyan.exports.models import Export
 from heyan.notifications.service import notify
 from heyan.viewings import standing
 from heyan.viewings.models import Viewing, ViewingItem, ViewingState
 from heyan.viewings.service import subject_ids
 from heyan.viewings.states import move_viewing
-from uploads_worker import people, retention, tombstones
+from uploads_worker import export_sheet, people, retention, tombstones
 from uploads_worker.context import Context
 from uploads_worker.releases.building import only_builder
 from uploads_worker.viewing_file import Made, Order, may_be_shown, write
@@ -152,6 +153,8 @@ def _offer(session: Session, order: Order, made: Made) -> bool:
         row.included_count, row.offered_at = len(included), clock.now()
         if order.kind == "document":
             note_steps(session, included, CustodyStep.COPIED, viewing_id=str(row.id))
+        if order.kind == "export":
+            export_sheet.note_built(session, included[0], made.rows or 0, row.request_id)
         record(
             session, WORKER, "viewings.offer", "viewing", row.id, request_id=row.request_id,
             included=included, problems=len(made.problems),
@@ -254,6 +257,11 @@ def _forget_old(context: Context) -> int:
         )
         session.execute(
             delete(Viewing).where(Viewing.id.in_(old)),
+            execution_options={"synchronize_session": False},
+        )
+        # What was asked for, approved or not, as long as the request itself.
+        session.execute(
+            delete(Export).where(Export.asked_at <= clock.now() - kept),
             execution_options={"synchronize_session": False},
         )
     return 0

@@ -85,7 +85,7 @@ class AccessRequest(Base):
     # 3 | 4, as `heyan.classification.Level`.
     level: Mapped[int] = mapped_column(SmallInteger)
     scenario: Mapped[Scenario] = mapped_column(pg_enum(Scenario))
-    # registration | recording | document
+    # registration | recording | document | export
     subject_kind: Mapped[str] = mapped_column(String(16))
     requester_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
     # One of `heyan.approvals.wording.PURPOSES`, and why in words (which may name someone).

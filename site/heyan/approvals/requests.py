@@ -25,11 +25,12 @@ from heyan.approvals.models import (
     RequestStatus,
 )
 from heyan.approvals.states import NotNow, move_request
-from heyan.approvals.wording import PURPOSES
+from heyan.approvals.wording import EXPORT_PURPOSES, PURPOSES
 from heyan.audit.service import Actor, record
 from heyan.contacts.models import Recording, RecordingState
 from heyan.db import transaction
 from heyan.documents.models import Document
+from heyan.exports.models import Export
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration
 from heyan.viewings import service as viewings
@@ -42,9 +43,9 @@ APPROVERS: dict[int, frozenset[Role]] = {
     3: frozenset({Role.PRIVACY_OFFICER}),
     4: frozenset({Role.PRIVACY_OFFICER, Role.ADMINISTRATOR}),
 }
-LEVELS = {"registration": 3, "recording": 3, "document": 4}
+LEVELS = {"registration": 3, "recording": 3, "document": 4, "export": 3}
 # What is opened by the worker for the requester's own key, not shown on our pages.
-VIEWED = frozenset({"recording", "document"})
+VIEWED = frozenset({"recording", "document", "export"})
 
 
 class RequestUnknown(Exception):
@@ -87,7 +88,8 @@ def ask(
     hours: int,
     note: str = "",
 ) -> AccessRequest:
-    """Ask for named records; the level's approvers are told. *purpose* is one of `PURPOSES`.
+    """Ask for named records; the level's approvers are told. *purpose* is one of `PURPOSES`
+    (`EXPORT_PURPOSES` for a list).
 
     Raises `RequestInvalid`, and `NotGranted` when no role of the actor's belongs to *scenario*.
     """
@@ -97,8 +99,8 @@ def ask(
         or LEVELS.get(subject_kind) != int(level)
         or not 0 < len(subjects) <= MOST_SUBJECTS
         or not 1 <= hours <= HOURS[int(level)]
-        or purpose not in PURPOSES
-        or _known(session, subject_kind, subjects) != len(subjects)
+        or purpose not in (EXPORT_PURPOSES if subject_kind == "export" else PURPOSES)
+        or _known(session, subject_kind, subjects, actor.id) != len(subjects)
     ):
         raise RequestInvalid
     if not roles_of(session, actor.id) & SCENARIOS[scenario]:
@@ -127,7 +129,9 @@ def ask(
         return row
 
 
-def _known(session: Session, kind: str, subjects: Collection[uuid.UUID]) -> int:
+def _known(
+    session: Session, kind: str, subjects: Collection[uuid.UUID], account_id: uuid.UUID
+) -> int:
     """Return how many of *subjects* are records of *kind* that can be opened."""
     queries: dict[str, Select[int]] = {
         "registration": select(func.count()).where(Registration.id.in_(subjects)),
@@ -136,6 +140,9 @@ def _known(session: Session, kind: str, subjects: Collection[uuid.UUID]) -> int:
         ),
         "recording": select(func.count()).where(
             Recording.id.in_(subjects), Recording.state == RecordingState.SEALED
+        ),
+        "export": select(func.count()).where(
+            Export.id.in_(subjects), Export.requester_id == account_id
         ),
     }
     return session.scalar(queries[kind]) or 0
@@ -185,11 +192,11 @@ def decide(
             row.status = move_request(row.status, RequestStatus.REFUSED)
             notify(session, row.requester_id, "request_refused", request_id=row.id)
         elif open_roles == {mine[0]}:
-            _open(session, row)
+            _open(session, actor, row)
         return row
 
 
-def _open(session: Session, row: AccessRequest) -> None:
+def _open(session: Session, actor: Actor, row: AccessRequest) -> None:
     row.status = move_request(row.status, RequestStatus.APPROVED)
     row.approved_at = clock.now()
     row.ends_at = row.approved_at + timedelta(hours=row.hours)
@@ -203,6 +210,11 @@ def _open(session: Session, row: AccessRequest) -> None:
             subject_ids=subject_ids(session, row.id),
             hours=row.hours,
         )
+    for export in session.scalars(select(Export).where(Export.id.in_(_subjects(row.id)))):
+        record(
+            session, actor, "exports.approve", "export", export.id,
+            kind=export.kind.value, rows=export.rows_asked, request_id=row.id,
+        )  # fmt: skip
     notify(session, row.requester_id, "request_approved", request_id=row.id)
 
 
@@ -303,10 +315,13 @@ def confirmed(session: Session, request_id: uuid.UUID) -> Confirmed | None:
 
 def subject_ids(session: Session, request_id: uuid.UUID) -> frozenset[uuid.UUID]:
     """Return which records a request names."""
-    rows = select(AccessRequestSubject.subject_id).where(
+    return frozenset(session.scalars(_subjects(request_id)))
+
+
+def _subjects(request_id: uuid.UUID) -> Select[tuple[uuid.UUID]]:
+    return select(AccessRequestSubject.subject_id).where(
         AccessRequestSubject.request_id == request_id
     )
-    return frozenset(session.scalars(rows))
 
 
 def decisions(session: Session, request_id: uuid.UUID) -> list[AccessDecision]:

@@ -21,6 +21,7 @@ from heyan.approvals.requests import HOURS, LEVELS, RequestInvalid, RequestUnkno
 from heyan.approvals.states import NotNow
 from heyan.approvals.wording import (
     EXPIRED,
+    EXPORT_PURPOSES,
     PURPOSES,
     REQUEST_STATES,
     SCENARIO_NAMES,
@@ -29,6 +30,8 @@ from heyan.approvals.wording import (
 )
 from heyan.audit.service import record
 from heyan.db import transaction
+from heyan.exports.service import of_request
+from heyan.exports.wording import scope_words
 
 staff_pages = Blueprint("staff_approvals", __name__, url_prefix="/staff/approvals")
 Page = str | Response | tuple[str, int]
@@ -60,7 +63,7 @@ def _state(row: AccessRequest) -> tuple[Any, str]:
 def words() -> dict[str, Any]:
     """Return what the templates of requests name things by."""
     return {
-        "purposes": PURPOSES,
+        "purposes": EXPORT_PURPOSES | PURPOSES,
         "scenarios": SCENARIO_NAMES,
         "subjects": SUBJECT_NAMES,
         "role_names": ROLE_NAMES,
@@ -95,7 +98,8 @@ def _named() -> tuple[str, list[uuid.UUID]]:
         ids = [uuid.UUID(one) for one in request.args.getlist("id")]
     except ValueError:
         abort(404)
-    if kind not in LEVELS or not ids:
+    # Lists are asked for on their own page, which says how many rows it would be.
+    if kind not in LEVELS or kind == "export" or not ids:
         abort(404)
     return kind, ids
 
@@ -154,7 +158,10 @@ def _facts(row: AccessRequest) -> dict[str, Any]:
     open_roles = requests.APPROVERS[row.level] - {one.role for one in said}
     waiting = row.status is RequestStatus.WAITING
     mine = roles_of(session, web.account_id())
+    export = of_request(session, row.id) if row.subject_kind == "export" else None
     return {
+        "export": export,
+        "export_scope": scope_words(export) if export else "",
         "said": said,
         "open_roles": sorted(ROLE_NAMES[one.value] for one in open_roles) if waiting else [],
         "may_decide": waiting

@@ -18,6 +18,13 @@ PURPOSES: dict[str, Any] = {
     "incident": _l("查明安全事件"),
     "authority": _l("依法配合有权机关"),
 }
+# A list is needed for other things than a record is.
+EXPORT_PURPOSES: dict[str, Any] = {
+    "callback": _l("集中回电"),
+    "reconcile": _l("与线下登记核对"),
+    "complaint": _l("处理投诉"),
+    "authority": _l("依法配合有权机关"),
+}
 SCENARIO_NAMES: dict[Scenario, Any] = {
     Scenario.LEADS: _l("回电"),
     Scenario.CONTACTS: _l("来往与纠纷"),
@@ -29,6 +36,7 @@ SUBJECT_NAMES: dict[str, Any] = {
     "registration": _l("报名的敏感信息"),
     "recording": _l("通话录音"),
     "document": _l("身份认证材料"),
+    "export": _l("导出的名单"),
 }
 GRANT_STATES: dict[GrantStatus, tuple[Any, str]] = {
     GrantStatus.PROPOSED: (_l("等待批准"), "attention"),

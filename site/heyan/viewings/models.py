@@ -92,7 +92,7 @@ class Viewing(Base):
     # The approved request; one request opens once.
     request_id: Mapped[uuid.UUID] = mapped_column(unique=True)
     requester_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"))
-    # document | recording
+    # document | recording | export
     subject_kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[ViewingState] = mapped_column(pg_enum(ViewingState))
     # The pinned key it was made for, as text, since the pin and not the row decides.
@@ -113,7 +113,7 @@ class Viewing(Base):
 
 
 class ViewingItem(Base):
-    """One document or recording of a viewing; ``problem`` says why it is not in the file."""
+    """One document, recording or list of a viewing; ``problem`` says why it is not in the file."""
 
     __tablename__ = "viewing_items"
 

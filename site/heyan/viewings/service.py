@@ -14,6 +14,7 @@ from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.documents.custody import note_steps
 from heyan.documents.models import CustodyStep, Document
+from heyan.exports.models import Export
 from heyan.jobs import Job, defer
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration
@@ -23,7 +24,7 @@ PAGE = 20
 # CONTROLS section 5: what is released to staff stays for a day at most.
 LONGEST = timedelta(hours=24)
 MOST_SUBJECTS = 50
-KINDS = ("document", "recording")
+KINDS = ("document", "recording", "export")
 
 
 class ViewingUnknown(Exception):
@@ -157,7 +158,20 @@ def begin_fetch(
             if row.subject_kind == "document":
                 _tell_owners(session, row, purpose, roles)
         record(session, actor, "viewings.fetch", "viewing", row.id, request_id=row.request_id)
+        if row.subject_kind == "export":
+            _count_rows(session, actor, row)
         return row
+
+
+def _count_rows(session: Session, actor: Actor, row: Viewing) -> None:
+    """Put on record how many rows leave with this fetch, and of which list (S-093)."""
+    for export in session.scalars(
+        select(Export).where(Export.id.in_(subject_ids(session, row.id)))
+    ):
+        record(
+            session, actor, "exports.fetch", "export", export.id,
+            kind=export.kind.value, rows=export.rows_built or 0, request_id=row.request_id,
+        )  # fmt: skip
 
 
 def _tell_owners(session: Session, row: Viewing, purpose: str, roles: Collection[str]) -> None:

@@ -96,7 +96,7 @@ def show(viewing_id: uuid.UUID) -> Response:
             for name in ("manifest", "file", "state")
         },
         "kinds": {kind.value: str(kinds.label(kind)) for kind in DocumentKind}
-        | {"recording": str(SUBJECTS["recording"])},
+        | {kind: str(SUBJECTS[kind]) for kind in ("recording", "export")},
         "words": viewing_words(),
         "problems": problem_words(),
     }

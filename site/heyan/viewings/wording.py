@@ -40,7 +40,11 @@ PROBLEMS: dict[str, Any] = {
     ),
     "nothing": _l("申请的记录都打不开或者已经销毁，没有可以查看的内容。"),
 }
-SUBJECTS: dict[str, Any] = {"document": _l("身份证明材料"), "recording": _l("通话录音")}
+SUBJECTS: dict[str, Any] = {
+    "document": _l("身份证明材料"),
+    "recording": _l("通话录音"),
+    "export": _l("导出的名单"),
+}
 
 
 def problem_words() -> dict[str, str]:
@@ -80,5 +84,6 @@ def viewing_words() -> dict[str, str]:
         "gone": _("这一项已经被撤回、替换或销毁，不能再看。"),
         "differs": _("这一项与目录不符，请不要采用，并告诉个人信息保护负责人。"),
         "unplayable": _("这个浏览器放不出这种格式的录音。"),
+        "rows": _("共 {count} 行，这里显示前 {shown} 行。"),
         "ended": _("查看已经结束，内容已从这一页清除。"),
     }

@@ -5,6 +5,7 @@ import { waitAtDoor } from "./door.js";
 import { VIEWING } from "./manifest.js";
 import { byId, fill, make, pageData } from "./page.js";
 import { openSealed } from "./release.js";
+import { Sheet } from "./sheet.js";
 import { Viewer } from "./viewer.js";
 
 const LOOK_MS = 15000;
@@ -17,6 +18,7 @@ let items = [];
 let at = 0;
 let player = null;
 let viewer = null;
+let sheet = null;
 
 /** Open the file; an item without all its verified parts has no blob. */
 async function open(wanted) {
@@ -34,6 +36,7 @@ async function open(wanted) {
       problem: item.state === "included" ? "differs" : item.state,
       blob: shown ? new Blob(parts.map(([found]) => found.data), { type: item.media_type }) : null,
       sound: String(item.media_type ?? "").startsWith("audio/"),
+      table: item.media_type === "text/csv",
     };
   });
 }
@@ -64,6 +67,7 @@ const acts = {
   "zoom-out": () => viewer.zoom(0.8),
   fit: () => viewer.fit(),
   rotate: () => viewer.rotate(),
+  save: () => sheet?.save(`heyan-export-${page.viewingId.slice(-6)}.csv`),
   previous: () => show((at + items.length - 1) % items.length),
   next: () => show((at + 1) % items.length),
 };
@@ -80,6 +84,13 @@ function show(number) {
   at = number;
   const item = items[at];
   silence();
+  if (item.table && item.blob) {
+    sheet = new Sheet(item.blob, words);
+    byId("viewing-tools").hidden = true;
+    position.textContent = item.name;
+    return;
+  }
+  stage.parentElement.hidden = false;
   const alone = fill(words.picture, { kind: item.name });
   viewer.show(item.sound ? null : item.blob, item.blob ? (item.sound ? "" : alone) : words[item.problem]);
   byId("viewing-tools").hidden = item.sound || !item.blob;
@@ -100,6 +111,9 @@ function play(item) {
 /** Clear all that was opened. */
 function end() {
   silence();
+  sheet?.clear();
+  sheet = null;
+  stage.parentElement.hidden = false;
   viewer?.show(null, words.ended);
   items = [];
   byId("viewing-tools").hidden = true;
