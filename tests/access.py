@@ -41,6 +41,9 @@ from heyan.contacts.models import (
     RecordingConsent,
 )
 from heyan.events.models import EventStatus
+from heyan.exports import service as exports
+from heyan.exports.models import ExportKind
+from heyan.exports.rows import Scope
 from heyan.leads.models import Lead, LeadStatus
 from heyan.policies import drafts
 from heyan.policies.models import ChangeKind as PolicyChange
@@ -158,6 +161,8 @@ ARGUMENTS |= {
     "change_id": lambda universe: universe.ids["change"],
     "staff_assistance.*:account_id": lambda universe: universe.accounts["student_a"],
     "staff_assistance.ask:what": lambda _universe: "phone",
+    "exports.bulk:what": lambda _universe: "leads",
+    "export_id": lambda universe: universe.ids["export"],
 }
 ARGUMENTS |= {
     "hold_id": lambda universe: universe.ids["hold"],
@@ -223,6 +228,7 @@ def address(universe: Universe, rule: Rule, **instead: Any) -> str:
     more = {
         "registrations.new": f"?event={universe.ids['event'].slug}",
         "staff_approvals.new": f"?kind=registration&id={universe.ids['registration']}",
+        "exports.new": "?kind=leads",
     }
     return path + more.get(rule.endpoint, "")
 
@@ -439,6 +445,7 @@ def _things(universe: Universe) -> None:
         session.add(contact)
         session.commit()
         universe.ids["contact"] = contact.id
+    _export(universe)
     _rights(universe)
     _assistance(universe)
     _keeping(universe)
@@ -476,6 +483,19 @@ def _things(universe: Universe) -> None:
             {"i": notice, "a": universe.accounts["student_a"], "t": moment},
         )
         universe.ids["notice"] = notice
+
+
+def _export(universe: Universe) -> None:
+    """A list of the clerk's that was approved."""
+    clerk = Actor("staff", universe.accounts["service"])
+    scope = Scope(ExportKind.LEADS, universe.accounts["service"], clock.now(), view="live")
+    with universe.world.session() as session:
+        asked = exports.ask(
+            session, universe.world.settings, clerk, scope, purpose="callback", hours=8, note=""
+        )
+        (universe.ids["export"],) = requests.subject_ids(session, asked.id)
+        officer = somebody(session, Role.PRIVACY_OFFICER)
+        requests.decide(session, officer, asked.id, approve=True, reason="属实")
 
 
 def _assistance(universe: Universe) -> None:

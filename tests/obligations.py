@@ -231,7 +231,7 @@ CLAUSES: dict[str, str] = {
     "S-069": "a fee on the first request: 422; told of before it is charged",
     "S-070": "nobody refuses alone",
     "S-086": "role, scenario, grant, approvers: each taken away denies, and is named",
-    "S-093": "what is approved opens for one key, marked, for a day; its owner reads it",
+    "S-093": "opens for one key, marked, for a day, its owner reads it; lists unapproved: 403",
     "S-091": "without a grant: masks; two approvals of one person fail, also in a race",
     "S-092": "each reveal is one audit entry with its reason; a list is one with its ids",
     "S-071": "seven grounds, the policy's own, each with its text",

@@ -27,6 +27,9 @@ EMPTY_SHELF = {
     "viewings.challenge",
 }
 
+# What nobody ever gets by asking: it says where to ask instead (S-093).
+REFUSED = {"exports.bulk"}
+
 
 def rules(universe: Universe) -> list[Rule]:
     """Every route but the static files."""
@@ -121,7 +124,7 @@ def test_a_role_reads_what_is_its_own_and_nothing_else(universe: Universe, who: 
             )
         elif who == "nobody":
             right = status == 302 and "/login" in answer.location
-        elif not universe.may(who, permission):
+        elif not universe.may(who, permission) or rule.endpoint in REFUSED:
             right = status == 403
         elif foreign(who, rule):
             right = status == 404
