@@ -33,7 +33,7 @@ ZH = (
         (
             points(
                 "填写真实、上传本人或您监护的孩子的材料；冒用他人身份的，报名无效，依法承担责任。",
-                "保管好密码，不把账号借给别人；发现被盗用，马上告诉我们。",
+                "保管好密码，不把账号借给别人；发现被盗用，马上致电我们，或者在登录页报告。",
                 "不攻击网站，不批量登记，不上传与报名无关的内容。",
             ),
             "未满十八周岁的，由监护人代为订立本协议或者同意。",
@@ -53,7 +53,8 @@ ZH = (
         "责任",
         seeds(9),
         (
-            "**因不可抗力、电信或电力中断等我们不能控制的原因造成的中断，我们不承担责任，但会尽快恢复，"
+            "**因不可抗力、电信或电力中断等我们不能控制的原因造成的中断，我们不承担责任，但会尽快"
+            "恢复，"
             "并与主办单位商量顺延。**",
             "**因您填写错误或者没有在截止前补交材料造成的后果，由您承担。**",
             "**本协议不免除我们因故意或者重大过失造成您财产损失、因造成您人身损害以及违反个人信息"
@@ -65,7 +66,8 @@ ZH = (
         "变更与终止",
         seeds(105, 106, 107),
         (
-            "变更至少提前七日公布；不同意的，可以停止使用并要求注销账号，已提交的报名按原来的约定办理。"
+            "变更至少提前七日公布，重大变更逐个征得同意。**不同意的，已提交的报名按原来的约定办理，"
+            "不再开始新的；您可以随时注销账号。**"
             "终止服务的，至少提前三十日通知。",
         ),
     ),
@@ -74,7 +76,8 @@ ZH = (
         "适用法律与争议",
         seeds(111, 112),
         (
-            "本协议适用{law}。争议先协商；协商不成的，提交{court}。个别条款无效的，其余条款继续有效。"
+            "本协议适用{law}。争议先协商；协商不成的，提交{court}。个别条款无效的，其余条款继续有"
+            "效。"
             "个人信息的处理以《个人信息保护政策》为准。",
         ),
     ),
@@ -112,7 +115,9 @@ EN = (
             points(
                 "Give true answers, and upload documents of yourself or a child in your care."
                 " Posing as someone else voids the registration and has legal consequences.",
-                "Keep your password safe, lend your account to nobody, and tell us of misuse.",
+                "Keep your password safe, lend your account to nobody; report misuse by phone or"
+                " from"
+                " the sign-in page.",
                 "Do not attack the site, register in bulk or upload what has no bearing.",
             ),
             "For anyone under eighteen the guardian concludes or approves this agreement.",
@@ -147,8 +152,10 @@ EN = (
         "Changes and end",
         seeds(105, 106, 107),
         (
-            "Changes are published at least seven days ahead. If you disagree you may stop using"
-            " the site and have your account closed; registrations made stay under the old terms."
+            "Changes are published at least seven days ahead, and material ones need your consent."
+            " **If you disagree, registrations made stay under the old terms and nothing new"
+            " begins;"
+            " you may close your account at any time.**"
             " We give at least thirty days' notice before ending the service.",
         ),
     ),

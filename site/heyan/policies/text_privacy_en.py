@@ -38,7 +38,10 @@ FIRST_HALF = (
                 "**Anything sent beyond the form is ignored and not kept.** An event may ask a"
                 " further question only with its purpose written beside it.",
                 "**You are never refused a basic function for declining something that is not"
-                " needed.** At present the site collects nothing of that sort.",
+                " needed.** Only usage figures, recordings of calls and a verified address for"
+                " news are of"
+                " that sort; you choose each, and once refused it is not asked again for half a"
+                " year.",
                 "**We do not use information for purposes outside these lists; for a new purpose"
                 " we tell you and ask again first.**",
                 "No automated decisions, no profiles, no public lists of people or results, and"
@@ -66,8 +69,9 @@ FIRST_HALF = (
             "If you would like a call you may leave a name and a mobile number; the event and the"
             " time that suits you are optional. **They are used for this call only and deleted 90"
             " days after the last contact.**",
-            "Names and numbers in the call list are masked; a colleague sees them only after"
-            " giving a reason, and every look is recorded. We call in the daytime only. **Say “do"
+            "Names and numbers in the call list are masked; a colleague sees them only under an"
+            " approved grant that ends, after giving a reason, and every look is recorded. We"
+            " call in the daytime only. **Say “do"
             " not contact me” and your number stays off every call list.**",
         ),
     ),
@@ -77,10 +81,18 @@ FIRST_HALF = (
         (*seeds(15, 16, 20, 26, 47, 101), "L-37"),
         (
             "An account on this site is opened by you with a phone number and serves to sign in"
-            " and register. You set the password; there is no initial one.",
-            "**No colleague can see your password or choose one for you.** If you forget it, call"
-            " us: we call back on the number on file to make sure it is you, then give you a reset"
-            " code that works once and expires. Your authenticator stays in place.",
+            " and register. You set the password; there is no initial one. Where our staff or a"
+            " school opened it for you, it works only once you set a password and agree to this"
+            " policy; one that is not taken up is deleted in time.",
+            "**No colleague can see your password or choose one for you.** If you forget it, reset"
+            " it yourself by a verified number or e-mail address; without one, call us: we call"
+            " back on the number on file to make sure it is you, then give you a reset code that"
+            " works once and expires. Changing the number or taking off a lost second factor is"
+            " checked by two colleagues and waits 72 hours, in which you can stop it.",
+            "You may set up an authenticator or a passkey. Of a passkey the site keeps the public"
+            " key alone; fingerprint and face stay in your device and never reach us. Addresses"
+            " and numbers that you verified serve for progress and safety notices, sent by"
+            " providers we appointed, who use them to deliver and for nothing else.",
             "To keep accounts safe we record time, network address and browser of each sign-in;"
             " repeated failures slow down. You can see which devices are signed in and end any.",
             "For a registration we use only the account and student details that the event needs."
@@ -98,7 +110,8 @@ FIRST_HALF = (
             " verification. The page names the organizer, its contact, the purpose, the means and"
             " the kinds of document; if any of that changes, we ask again.**",
             "**They serve to verify identity and nothing else: no face recognition, no comparing"
-            " of people, no statistics, and they are never shown again on any page.**",
+            " of people's pictures, no statistics, and no page of yours or of visitors shows them"
+            " again.**",
             points(
                 "At the moment of upload a picture is brought into a standard format, rid of place"
                 " and other hidden data, and marked “identity verification only” (except portraits"
@@ -107,7 +120,15 @@ FIRST_HALF = (
                 " cannot open it**; the private key is held by another program that faces nobody"
                 " and uses it only to pack for the organizer.",
                 "The packed file is encrypted to the organizer's own key, so only the organizer"
-                " can open it. Our colleagues have no way to.",
+                " can open it. An organizer without a valid written agreement receives nothing.",
+                "**Our colleagues cannot open your documents by themselves.** Where a dispute makes"
+                " it necessary, the protection lead and an administrator must both approve: for"
+                " named documents, a short time and one person, whose name is drawn on the"
+                " picture; it stands in the timeline and you are told.",
+                "Against posing as others and registering twice, that other program checks, within"
+                " one event only, whether a number or a file is exactly the same; the marks it uses"
+                " reveal neither and end with the event's key. A match is a hint for a person to"
+                " judge.",
                 "Each step stands in the document's timeline, with signed receipts to download."
                 " [How documents are protected](/privacy/custody)",
                 "Destroyed 30 days after the result is published, at the latest 30 days after the"
@@ -115,7 +136,7 @@ FIRST_HALF = (
             ),
             "Why they are needed: the organizer checks with them that it is the student who"
             " registers. **If you decline, this registration cannot be submitted; nothing else is"
-            " affected.** You can withdraw on the registration's page at any time: what has not"
+            " affected.** You can withdraw at any time: what has not"
             " been handed over is destroyed; of what has, we pass your withdrawal on.",
         ),
     ),
@@ -128,21 +149,25 @@ FIRST_HALF = (
             " name, relation and phone. Without the guardian's consent a registration cannot be"
             " submitted.** From the fourteenth birthday the student's own consent counts.",
             "Guardians may see, copy, correct and delete the child's information, and refuse or"
-            " withdraw consent. In charge of minors' information: {officer}, {officer_contact}.",
+            " withdraw consent. Staff see anything of a minor's only under an approved grant, each"
+            " look recorded, and we audit this every year. In charge of minors' information:"
+            " {officer}, {officer_contact}.",
             "A person under eighteen who buys a course needs the guardian's consent or"
             " ratification.",
         ),
     ),
     Section(
         "calls",
-        "Notes of calls",
+        "Notes and recordings of calls",
         (*seeds(22, 23, 24, 25), "L-39"),
         (
             "When you call or we call back, a colleague notes the main points and the outcome, to"
             " solve the matter, settle disputes and report back to you.",
-            "**At present the site keeps no recordings.** Should calls be recorded one day, we"
-            " will say so at the start and ask; you may go on without recording. If you leave no"
-            " way to reach you, we may be unable to tell you the outcome.",
+            "**A call is recorded only if you agree: we say so at the start and ask.** Without"
+            " your consent we serve you all the same, unrecorded. A recording is sealed at once so"
+            " that the site cannot open it, and heard only by people with an approval; when you"
+            " take your consent back it is destroyed, otherwise as [list 3](#retention) says. If"
+            " you leave no way to reach you, we may be unable to tell you the outcome.",
         ),
     ),
     Section(
@@ -152,7 +177,8 @@ FIRST_HALF = (
         (
             points(
                 "Registrations and courses: the details of your account that the event needs.",
-                "Against impersonation and abuse: limits within short times, unusual sign-ins."
+                "Against impersonation and abuse: limits within short times, unusual sign-ins, many"
+                " accounts from one source, documents used twice."
                 " **No program turns a registration down by itself; a person judges, gives the"
                 " reason, and you may appeal.**",
                 "Protecting your rights, other users' and ours. Affiliates have no accounts here"
@@ -199,7 +225,8 @@ FIRST_HALF = (
             " recipient's name and contact beforehand.",
             "We do not collect your information from third parties. Where someone provides it for"
             " you (a school, say), we require their written promise that it was lawfully obtained"
-            " with your express consent, and their liability if it was not.",
+            " with your express consent, and their liability if it was not; the account does not"
+            " work until you agree yourself.",
         ),
     ),
     Section(

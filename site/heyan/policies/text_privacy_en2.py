@@ -14,23 +14,27 @@ SECOND_HALF = (
         ),
         (
             "You have these rights over your own information and that of the students bound to"
-            " your account. What the site can already do, you do on its pages; **everything else"
-            " is done by our staff: call {hotline} ({hours}) or write to {email}. The same time"
-            " limits hold either way.**",
+            " your account. Signed in, use them under [“My information”](/me/data); **or let our"
+            " staff do it: call {hotline} ({hours}) or write to {email}. The same time limits hold"
+            " either way.**",
             points(
-                "**See and copy**: signed in, you see students, registrations, the way of each"
-                " document and the results of verification. For scores and certificates that the"
-                " organizer publishes, ask us to help.",
-                "**Correct and complete**: ask at any time; where something was already handed"
-                " over, we tell the organizer.",
-                "**Withdraw consent**: for documents and their hand-over, on the registration's"
-                " page, with the effect shown first; for anything else, contact us. What was done"
-                " before stays lawful.",
+                "**See and copy**: the page lists everything we hold, by category. You may have a"
+                " copy (readable pages, tables and JSON), made and sealed by a separate program,"
+                " yours alone to fetch, and gone after 72 hours. For scores and certificates that"
+                " the organizer publishes, ask us to help.",
+                "**Correct and complete**: change how we address you at any time; a name or date of"
+                " birth under which something was submitted is checked by a person, and where it"
+                " was handed over we tell the organizer and follow up its confirmation.",
+                "**Withdraw consent**: everything you agree to stands on one page; taking back"
+                " is as"
+                " easy as agreeing, with the effect shown first. What was done before stays lawful."
+                " Each consent and withdrawal has a signed receipt to download.",
                 "**Delete**: when the purpose is fulfilled, you no longer use our services, you"
                 " withdrew consent, or we handled information unlawfully or against our word."
                 " **Deletion may end a service; we first tell you which registrations.**",
                 "**Restrict or refuse processing**, **move it to another handler**, **have the"
-                " rules explained**: contact us.",
+                " rules explained**: ask under [“Complaints and questions”](/ask), without an"
+                " account; each request has a number by which you can follow it.",
             ),
             "Once deletion is decided we delete from the site's servers as soon as possible,"
             " within 72 hours. Backups cannot be edited; they expire within 35 days. **Sealed"
@@ -47,14 +51,18 @@ SECOND_HALF = (
         "Closing your account",
         (*seeds(49, 53, 58, 59, 60, 61, 62, 63, 64, 65, 66), "L-18", "L-35"),
         (
-            "You may ask at any time. At present our staff do it: they make sure it is you (by the"
-            " number on file, without asking for a picture of a document), say which registrations"
-            " will end, and act after you confirm, within fifteen working days.",
+            "You may close it at any time under [“My information”](/me/data): prove yourself once"
+            " more, see which registrations end and what the law has kept until when, confirm, and"
+            " it is done at once. Our staff can do it too: they make sure it is you by the number"
+            " on file, without a picture of a document, within fifteen working days.",
             "**The account is then emptied and cannot be restored; we no longer collect, use or"
             " provide anything connected with it.**",
-            "There are two exceptions: what courts, procuratorates, police or state security"
+            "Accounts of students and parents that nobody signed in to for 24 months, with nothing"
+            " under way, are emptied likewise, announced 30 days before. There are two"
+            " exceptions: what courts, procuratorates, police or state security"
             " lawfully order to be kept, and what laws or regulations set a period for. It is kept"
-            " encrypted, provided only to a competent authority within its order, and recorded."
+            " in an encrypted archive that the site's program cannot open, provided only to a"
+            " competent authority within its order, approved by two people, and recorded."
             " For periods and what follows see [list 3](#retention) and"
             " [how we protect it](#protection).",
         ),
@@ -84,7 +92,10 @@ SECOND_HALF = (
                 "serious harm to the lawful rights of you or others;",
                 "trade secrets.",
             ),
-            "Close relatives of someone who died may, for their own lawful interests, see, copy,"
+            "Declining a request takes two colleagues, one who decides and one who confirms, on"
+            " one of"
+            " these grounds only. Close relatives of someone who died may, for their own lawful"
+            " interests, see, copy,"
             " correct or delete that person's information unless the person arranged otherwise.",
         ),
     ),
@@ -97,6 +108,11 @@ SECOND_HALF = (
             " listed.** “As long as the account exists” holds for account and student details"
             " only; identity documents never live as long as an account.",
             Generated("retention"),
+            "Clearing runs by itself every hour and is then checked category by category:"
+            " nothing may"
+            " be left past its day. What an authority lawfully orders to be kept is, approved by"
+            " two"
+            " people with the ground on record, neither destroyed nor used meanwhile.",
             "Article 31 of the E-commerce Law has transaction data kept three years from"
             " completion; the site takes no payments at present and holds none. Consent records"
             " and results are kept three years as evidence (Civil Code, article 188).",
@@ -135,11 +151,13 @@ SECOND_HALF = (
                 "Encrypted in transit; contact details encrypted in the database and masked in"
                 " lists; identity numbers and documents sealed so that the site cannot open them.",
                 "Information is graded, and access limited by role, situation and grant. **No role"
-                " can open an identity document.**",
-                "Staff and organizers need a second factor. To see full contact details they give"
-                " a reason, each look is recorded, and there is no bulk export. Roles are given by"
-                " managers the company appoints; an organizer's key is checked and approved by two"
-                " different colleagues.",
+                " can open an identity document by itself.**",
+                "Staff and organizers need a second factor. Without an approved grant (90 days at"
+                " most) contact details are masked; to see them takes a reason, each look is"
+                " recorded, and there is no bulk export. A recording is heard with the lead's"
+                " approval, an identity document seen with two people's. Roles are given by"
+                " managers the company appoints and reviewed every quarter; an organizer's key is"
+                " checked and approved by two different colleagues.",
                 "Records of actions are chained and signed by a separate program, so later changes"
                 " show; the site's own program cannot alter them or the consent records.",
                 "The company sets data-security rules for collecting, sending, using, storing,"
@@ -162,7 +180,9 @@ SECOND_HALF = (
             " We use e-mail, letter, phone or messages on the site; for minors we tell the guardian"
             " too; where people cannot be reached one by one we post a public notice.",
             "**If your account or password has leaked, call {hotline} at once**: we end all its"
-            " sessions and help you reset it. You can also end other devices yourself under"
+            " sessions and help you reset it. You can also report it from the sign-in page,"
+            " which freezes the"
+            " account and stops any hand-over, or end other devices yourself under"
             " “Signed-in devices”. Please tell us of security holes, too.",
         ),
     ),
@@ -174,10 +194,17 @@ SECOND_HALF = (
             "Changes are published here with a note of what changed, and any two versions can be"
             " compared. **Your rights under this policy are not reduced without your express"
             " consent.**",
-            "If you disagree with a new version you may stop using the site and have your account"
-            " closed. What was done before falls under the version of its time, which every"
-            " consent records.",
-            "We tell you prominently of these major changes:",
+            "**A material change is published at least seven days ahead, put forward and"
+            " approved by"
+            " two people; every account is told on the site and by the e-mail address and number"
+            " it verified, and asked at sign-in before anything else. Until you agree, your"
+            " information is not handled under the new terms.** If you decline, the old terms go on"
+            " for the registrations you have and nothing new begins; where the hand-over or its"
+            " recipient changed, your documents are not handed over. You can always see, export"
+            " and close. What was done before falls under the version of its time, which every"
+            " consent and every step of a document records.",
+            "These are material changes (where the lists or our contact changed, the program does"
+            " not let it be published as anything less):",
             points(
                 "the service: purposes, kinds of information, ways of use;",
                 "your rights and how to use them;",
@@ -195,7 +222,9 @@ SECOND_HALF = (
         (
             "Company: {company}. Address: {address}.",
             "Personal information protection lead: {officer}, {officer_contact}.",
-            "**Questions, complaints, your rights: {hotline} ({hours}), {email}.** We confirm"
+            "**Questions, complaints, your rights: {hotline} ({hours}), {email}, or"
+            " [“Complaints and questions”](/ask), without an account.** Each has a number; we con"
+            "firm"
             " complaints and questions about a clause within one working day and answer in writing"
             " within fifteen. If the answer does not satisfy you, you may complain to the"
             " cyberspace administration or go to court.",
