@@ -17,18 +17,22 @@ policies_cli = AppGroup("policies", help="Publish the privacy policy and the use
 
 @policies_cli.command("publish")
 @click.option("--changes", default="", help="What changed, in a sentence people can read.")
-@click.option("--material", is_flag=True, help="A major change, of which people must be told.")
-def publish(changes: str, material: bool) -> None:
+def publish(changes: str) -> None:
     """Freeze the present texts as version POLICY_VERSION, in force from POLICY_EFFECTIVE.
 
-    Running it again changes nothing. A changed text, operator's fact or data table needs a new
-    POLICY_VERSION: what people agreed to is never rewritten.
+    This is for the first version. Running it again changes nothing. A changed text, operator's
+    fact or data table needs a new POLICY_VERSION, which two people put forward and approve at
+    /staff/policies: until then the published one stays in force.
     """
     settings = web.settings()
     if not texts.tables_speak_english():
         raise click.ClickException("the English catalogue is not compiled: run pybabel compile")
     with web.heyan().sessions() as session:
         for kind in PolicyKind:
+            names = {row.version for row in service.versions(session, kind)}
+            if names and settings.policy_version not in names:
+                click.echo(f"{kind.value} {settings.policy_version} waits: /staff/policies")
+                continue
             try:
                 with transaction(session):
                     row, new = service.ensure_published(
@@ -38,7 +42,6 @@ def publish(changes: str, material: bool) -> None:
                         texts.effective_at(settings),
                         texts.content(settings, kind),
                         changes=changes,
-                        material=material,
                     )
                     if new:
                         record(session, OPERATOR, "policies.published", "policy", row.id)

@@ -83,7 +83,6 @@ def ensure_published(
     content: dict[str, Any],
     *,
     changes: str = "",
-    material: bool = False,
 ) -> tuple[PolicyVersion, bool]:
     """Publish a version unless it is there already; tell whether it is new.
 
@@ -92,9 +91,7 @@ def ensure_published(
     try:
         found = full_version(session, kind, version)
     except VersionUnknown:
-        published = publish(
-            session, kind, version, effective_at, content, changes=changes, material=material
-        )
+        published = publish(session, kind, version, effective_at, content, changes=changes)
         return published, True
     same_text = found.content_sha256 == content_digest(content)
     if not same_text or found.effective_at != effective_at:

@@ -20,7 +20,13 @@ from heyan.db import Base
 from heyan.policies import comparison, texts
 from heyan.policies.models import PolicyKind
 from heyan.policies.sections import plain_lines, runs
-from heyan.policies.service import content_digest, full_version, publish, version_in_force
+from heyan.policies.service import (
+    content_digest,
+    ensure_published,
+    full_version,
+    publish,
+    version_in_force,
+)
 from tests.accounts import Browser
 from tests.conftest import Clock
 from tests.enrolment import World, words_of
@@ -196,13 +202,18 @@ def test_the_english_tables_are_in_english(world: World) -> None:
 def test_publishing_twice_changes_nothing_and_another_text_needs_another_name(
     world: World,
 ) -> None:
-    """A4, A2: the command is idempotent; what people agreed to is never rewritten."""
+    """A4, A2, K1: the command is idempotent; a later version waits for two people."""
     name = f"cli-{time.now():%H%M%S%f}"
     settings = dataclasses.replace(world.settings, policy_version=name)
     runner = build(settings).test_cli_runner()
-    first = runner.invoke(args=["policies", "publish", "--changes", "第一版"])
+    first = runner.invoke(args=["policies", "publish", "--changes", "第二版"])
     assert first.exit_code == 0, first.output
-    assert first.output.count("published") == 2
+    assert first.output.count("waits: /staff/policies") == 2
+    with world.session() as session, world.app.app_context():
+        for kind in PolicyKind:
+            ensure_published(
+                session, kind, name, texts.effective_at(settings), texts.content(settings, kind)
+            )
     again = runner.invoke(args=["policies", "publish"])
     assert again.output.count("was there") == 2
     listed = runner.invoke(args=["policies", "list"])
