@@ -13,6 +13,7 @@ from heyan.db import Base, EncryptedText
 MODELS = (
     "retention",
     "audit",
+    "oversight",
     "organizations",
     "accounts",
     "events",

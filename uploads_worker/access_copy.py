@@ -161,11 +161,12 @@ def expire(context: Context) -> int:
             .limit(200)
         ).all()
     for copy_id in due:
-        _destroy(context, copy_id)
+        destroy(context, copy_id)
     return len(due)
 
 
-def _destroy(context: Context, copy_id: uuid.UUID) -> None:
+def destroy(context: Context, copy_id: uuid.UUID) -> None:
+    """Destroy one copy's file, all versions, and say so."""
     with context.sessions() as session:
         key = session.get_one(AccessCopy, copy_id).object_key
     versions = context.objects.destroy_release(key) if key else 0

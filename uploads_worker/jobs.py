@@ -34,6 +34,7 @@ from uploads_worker import (
     audit_chain,
     destruction,
     messages,
+    oversight,
     policy_rounds,
     receipts,
     reconcile,
@@ -41,6 +42,7 @@ from uploads_worker import (
     reminders,
     resets,
     safety,
+    safety_flags,
     sweep,
     tombstones,
     vault,
@@ -154,7 +156,7 @@ def check_duplicates(context: Context, registration_id: str) -> None:
 
 def check_account(context: Context, account_id: str) -> None:
     """Look at where an account was opened and signs in from."""
-    safety.check_account(context, uuid.UUID(account_id))
+    safety_flags.check_account(context, uuid.UUID(account_id))
 
 
 BODIES: dict[Job, Callable[..., object]] = {
@@ -202,6 +204,8 @@ PERIODIC = (
     Periodic("sign_receipts_left", receipts.sign_all, "*/5 * * * *"),
     Periodic("reconcile", reconcile.reconcile, "17 */6 * * *", once=False),
     Periodic("seal_audit", audit_chain.link_and_seal, "* * * * * */30"),
+    Periodic("watch_staff", oversight.watch_staff, "* * * * *"),
+    Periodic("tend_oversight", oversight.tend_oversight, "33 * * * *"),
     Periodic("anchor_audit", audit_chain.anchor, "3 * * * *"),
 )
 

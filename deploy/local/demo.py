@@ -20,6 +20,7 @@ from heyan import clock, create_app, db
 from heyan.access import Realm, Role, Scenario
 from heyan.agreements import service as agreements
 from heyan.approvals import grants
+from heyan.assessments import drafting as assessments
 from heyan.events import editing
 from heyan.organizations import service as organizations
 from heyan.policies import service, texts
@@ -185,7 +186,6 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
         documents_until=at(now, wanted.closes[0] + 5, 18),
         starts_at=at(now, *wanted.starts),
         ends_at=at(now, wanted.starts[0] + wanted.lasts_days, 18),
-        assessment_ref=f"PIA-{now.year}-{wanted.prefix}",
     )
     keep = demo.settings.document_days_after_event
     event = editing.create(demo.session, actor, facts, keep_days=keep)
@@ -194,8 +194,17 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
         editing.save_kind(demo.session, actor, event.id, kind, spec)
     for question in wanted.fields:
         editing.save_field(demo.session, actor, event.id, editing.FieldFacts(**question))
+    _assess(demo, editing.load(demo.session, event.id))
     editing.publish(demo.session, actor, event.id)
     return event.id
+
+
+def _assess(demo: _Demo, event: editing.Event) -> None:
+    """Weigh an event's documents as operations does, and have the privacy officer confirm it."""
+    with force_locale("zh_CN"):
+        facts = assessments.drafted(event)
+    row = assessments.service.write(demo.session, demo.staff["operations"].actor, facts)
+    assessments.service.confirm(demo.session, demo.staff["privacy_officer"].actor, row.id)
 
 
 def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> dict[str, str]:

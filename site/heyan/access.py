@@ -89,6 +89,10 @@ class Permission(enum.Enum):
     POLICIES_SEE = "policies_see"
     POLICIES_DRAFT = "policies_draft"
     POLICIES_APPROVE = "policies_approve"
+    ALERTS_WORK = "alerts_work"
+    REPORTS_SEE = "reports_see"
+    FINDINGS_MANAGE = "findings_manage"
+    TRAINING_MANAGE = "training_manage"
     ASSESSMENTS_SEE = "assessments_see"
     ASSESSMENTS_WRITE = "assessments_write"
     ASSESSMENTS_CONFIRM = "assessments_confirm"
@@ -143,6 +147,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
+            P.ALERTS_WORK,
+            P.REPORTS_SEE,
+            P.FINDINGS_MANAGE,
+            P.TRAINING_MANAGE,
             P.SAFETY_WORK,
             P.MESSAGES_SEE,
             P.POLICIES_SEE,
@@ -178,6 +186,10 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.ADMINISTRATOR: frozenset(
         {
+            # What concerns the privacy officer is looked at by somebody else.
+            P.ALERTS_WORK,
+            P.REPORTS_SEE,
+            P.TRAINING_MANAGE,
             P.MESSAGES_SEE,
             P.POLICIES_SEE,
             P.POLICIES_APPROVE,
@@ -212,6 +224,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     ),
     Role.AUDITOR: frozenset(
         {
+            P.REPORTS_SEE,
+            P.FINDINGS_MANAGE,
             P.OWN_ACCOUNT,
             P.KEEPING_SEE,
             P.ASSESSMENTS_SEE,

@@ -35,11 +35,16 @@ FEATURES = (
     "releases",
     "decisions",
     "viewings",
+    "exports",
     "rights",
+    "safety",
     "staff",
     "usage",
     "audit",
+    "oversight",
     "retention",
+    "assessments",
+    "winddown",
 )
 
 

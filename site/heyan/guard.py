@@ -23,6 +23,7 @@ from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
 from heyan.db import transaction
 from heyan.policies import standing
+from heyan.winddown import door
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 CSP = (
@@ -53,6 +54,7 @@ def init(app: Flask) -> None:
     manager.request_loader(lambda _request: g.get("signed_in"))
     app.before_request(_name_request)
     app.before_request(_load_person)
+    app.before_request(door.close)
     app.before_request(_check_access)
     app.before_request(_check_csrf)
     app.after_request(_leave)

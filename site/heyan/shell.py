@@ -28,6 +28,7 @@ from werkzeug.wrappers import Response
 from heyan import clock, cookies, csrf, guard, web
 from heyan.access import Permission, Realm, public
 from heyan.notifications.service import unread_count
+from heyan.winddown import door
 
 pages = Blueprint("shell", __name__)
 
@@ -75,6 +76,7 @@ def _context() -> dict[str, Any]:
         "unread_notices": _unread_notices,
         "session_seconds": _session_seconds,
         "in_wechat": _in_wechat,
+        "service_ends_on": door.ends_on,
     }
 
 
@@ -104,6 +106,7 @@ def _footer_links() -> list[tuple[str, str]]:
     entries = (
         ("policies.privacy", _("个人信息保护政策")),
         ("public.custody", _("证件如何被保护")),
+        ("assessments.children", _("儿童个人信息保护规则")),
         ("policies.agreement", _("用户协议")),
         ("policies.cookies", _("Cookie 说明")),
         ("public.contact", _("联系我们")),
@@ -212,6 +215,9 @@ _STAFF_NAV = (
     ("staff.people", _l("人员"), Permission.STAFF_MANAGE),
     ("staff_messages.index", _l("邮件短信"), Permission.MESSAGES_SEE),
     ("audit.index", _l("审计"), Permission.AUDIT_READ),
+    ("staff_oversight.alert_list", _l("告警"), Permission.ALERTS_WORK),
+    ("staff_oversight.report", _l("审计报告"), Permission.REPORTS_SEE),
+    ("staff_oversight.own_training", _l("培训"), Permission.STAFF_HOME),
     ("staff_usage.index", _l("浏览统计"), Permission.USAGE_SEE),
     ("staff_accounts.review", _l("权限复核"), Permission.ACCESS_REVIEW),
     ("retention.index", _l("保存与销毁"), Permission.KEEPING_SEE),

@@ -6,6 +6,7 @@
     python heyan_verify.py --root BASE64 manifest MANIFEST.json [--file RELEASE.age]
     python heyan_verify.py --root BASE64 index index.json --signature index.json.sig
     python heyan_verify.py --root BASE64 audit EXPORT.jsonl
+    python heyan_verify.py --root BASE64 destruction heyan-destruction.json
 
 BASE64 is the signing root's public key (32 bytes), as its owner told you, not as the site shows
 it. Exit code 0: everything holds. 1: something does not, and is named. 2: it cannot be read.
@@ -32,12 +33,14 @@ TYPES = {
     "manifest": "application/vnd.heyan.release-manifest+json",
     "index": "application/vnd.heyan.release-index+json",
     "seal": "application/vnd.heyan.audit-seal+json",
+    "destruction": "application/vnd.heyan.destruction-certificate+json",
 }
 FORMATS = {
     "receipt": "heyan-receipt/1",
     "consent": "heyan-consent-receipt/1",
     "manifest": "heyan-release/1",
     "seal": "heyan-audit-seal/1",
+    "destruction": "heyan-destruction/1",
 }
 
 
@@ -193,6 +196,18 @@ def check_audit(root: Root, path: Path) -> str:
     return f"{seq} entries, sealed up to the last{note}"
 
 
+def check_destruction(root: Root, path: Path) -> str:
+    """Check the certificate of the final destruction at the end of the service."""
+    found = root.read(_json(path.read_text("utf-8")), "destruction")
+    if found["objects_left"] != found["objects_kept_by_law"] or found["keys_left"]:
+        raise Wrong("something was left that no law keeps")
+    gone = ", ".join(f"{name} {count}" for name, count in sorted(found["destroyed"].items()))
+    kept = ", ".join(
+        f"{name} {one['count']} until {one['until']}" for name, one in sorted(found["kept"].items())
+    )
+    return f"ended at {found['ended_at']}; destroyed: {gone or 'nothing'}; kept: {kept or 'nothing'}"
+
+
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     with path.open(encoding="utf-8", newline="\n") as source:
         for number, line in enumerate(source, 1):
@@ -251,6 +266,8 @@ def main(arguments: list[str] | None = None) -> int:
     index.add_argument("--signature", type=Path, required=True)
     audit = kinds.add_parser("audit")
     audit.add_argument("files", nargs="+", type=Path)
+    destruction = kinds.add_parser("destruction")
+    destruction.add_argument("files", nargs=1, type=Path)
     given = parser.parse_args(arguments)
     try:
         root = Root(given.root)
@@ -268,6 +285,8 @@ def main(arguments: list[str] | None = None) -> int:
                 said = check_manifest(root, path, given.file)
             elif given.kind == "index":
                 said = check_index(root, path, given.signature)
+            elif given.kind == "destruction":
+                said = check_destruction(root, path)
             else:
                 said = check_audit(root, path)
         except (Wrong, KeyError, TypeError) as error:

@@ -24,6 +24,7 @@ INDEX_TYPE = "application/vnd.heyan.release-index+json"
 VIEWING_TYPE = "application/vnd.heyan.viewing-manifest+json"
 VIEWING_INDEX_TYPE = "application/vnd.heyan.viewing-index+json"
 AUDIT_SEAL_TYPE = "application/vnd.heyan.audit-seal+json"
+DESTRUCTION_TYPE = "application/vnd.heyan.destruction-certificate+json"
 VAULT_KEY_TYPE = "application/vnd.heyan.vault-key+json"
 
 # An envelope longer than this was not made by us (a manifest of 1 TiB has 34 MB of digests).

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from heyan import clock, jobs
+from heyan.assessments import service as assessments
 from heyan.audit.service import Actor, record
 from heyan.classification import REGISTRY, Level
 from heyan.db import transaction
@@ -34,6 +35,7 @@ from heyan.events.reading import (
 )
 from heyan.events.states import ForbiddenTransition, move_event
 from heyan.organizations import service as organizations
+from heyan.winddown import service as winddown
 
 INPUTS = ("text", "choice", "date", "number")
 # What an answer may be: its column keeps no more than level 2 (S-011).
@@ -58,6 +60,7 @@ class Problem(enum.Enum):
     NO_ASSESSMENT = "no_assessment"
     FIELD_WITHOUT_PURPOSE = "field_without_purpose"
     CLOSED_ALREADY = "closed_already"
+    AFTER_THE_SERVICE = "after_the_service"
 
 
 class Refused(Exception):
@@ -94,7 +97,6 @@ class EventFacts:
     place: str = ""
     fee_fen: int = 0
     capacity: int | None = None
-    assessment_ref: str | None = None
     batch_every_hours: int = 24
     batch_at_documents: int = 500
 
@@ -201,8 +203,6 @@ def _check_published(row: Event, facts: EventFacts, changed: list[str], ends: da
         raise Refused(Problem.FIXED)
     if ends > row.destroy_at and facts.ends_at >= row.destroy_at:
         raise Refused(Problem.LATER_THAN_PROMISED)
-    if row.document_kinds and not facts.assessment_ref:
-        raise Refused(Problem.NO_ASSESSMENT)
 
 
 def _check_dates(facts: EventFacts) -> None:
@@ -341,17 +341,20 @@ def _draft(session: Session, event_id: uuid.UUID) -> Event:
 # --- publishing and closing ------------------------------------------------------------------
 
 
-def hindrances(event: Event) -> tuple[Problem, ...]:
+def hindrances(session: Session, event: Event) -> tuple[Problem, ...]:
     """Return what keeps a draft from opening, in the order in which it is best mended."""
     found = []
     if not event.organization.active:
         found.append(Problem.ORGANIZER_NOT_ACTIVE)
     if any(not complete_field(item) for item in event.fields):
         found.append(Problem.FIELD_WITHOUT_PURPOSE)
-    if event.document_kinds and not event.assessment_ref:
+    asked = [spec.kind.value for spec in event.document_kinds]
+    if asked and not assessments.covered(session, event.id, asked):
         found.append(Problem.NO_ASSESSMENT)
     if event.closes_at <= clock.now():
         found.append(Problem.CLOSED_ALREADY)
+    if (end := winddown.end_of(session)) and event.closes_at > end:
+        found.append(Problem.AFTER_THE_SERVICE)
     return tuple(found)
 
 
@@ -370,7 +373,7 @@ def publish(session: Session, actor: Actor, event_id: uuid.UUID) -> Event:
     with transaction(session):
         event = locked(session, event_id)
         to = move_event(event.status, EventStatus.PUBLISHED)
-        if found := hindrances(event):
+        if found := hindrances(session, event):
             raise Refused(*found)
         event.status = to
         record(session, actor, "events.publish", "event", event.id)

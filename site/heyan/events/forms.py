@@ -40,7 +40,10 @@ PROBLEMS: dict[Problem, Any] = {
     Problem.FIXED: _l("发布之后，网址、编号、主办单位、类型和报名开始时间不能再改"),
     Problem.SLUG_TAKEN: _l("这个网址或标识已被使用，请换一个"),
     Problem.ORGANIZER_NOT_ACTIVE: _l("主办单位还没有获批准，或已暂停合作"),
-    Problem.NO_ASSESSMENT: _l("收取身份认证材料的项目要先填写个人信息保护影响评估编号"),
+    Problem.NO_ASSESSMENT: _l(
+        "收取身份认证材料的项目要先有一份另一人确认过、没有到复查日、写明了这些材料的个人信息保护影响评估"
+    ),
+    Problem.AFTER_THE_SERVICE: _l("本网站在报名截止之前就停止服务，这个项目不能发布"),
     Problem.FIELD_WITHOUT_PURPOSE: _l("有问题没有写明收集目的或数据类别"),
     Problem.CLOSED_ALREADY: _l("报名截止时间已经过去，请先改期"),
 }
@@ -55,7 +58,6 @@ PLACE = {
     Problem.CAPACITY_BELOW_SEATS: "capacity",
     Problem.SLUG_TAKEN: "slug",
     Problem.ORGANIZER_NOT_ACTIVE: "organization_id",
-    Problem.NO_ASSESSMENT: "assessment_ref",
 }
 
 
@@ -172,11 +174,6 @@ class EventForm(Form):
     starts_at = MomentField(_l("项目开始"))
     ends_at = MomentField(
         _l("项目结束"), description=_l("结束之后按保存期限销毁这个项目的全部身份认证材料")
-    )
-    assessment_ref = _text(
-        _l("影响评估编号"),
-        80,
-        hint=_l("收取身份认证材料的项目必填，没有评估不能发布"),
     )
     batch_every_hours = _whole(_l("每隔几小时出一批"), 1, 720, default=24)
     batch_at_documents = _whole(_l("满几份材料就出一批"), 1, 2000, default=500)

@@ -90,7 +90,6 @@ class Event(Base):
     # The vault key is destroyed here at the latest (event end + 30 days by default).
     destroy_at: Mapped[datetime] = mapped_column(index=True)
     # The number of the impact assessment; without one no event with documents opens (J5).
-    assessment_ref: Mapped[str | None] = mapped_column(String(80))
     # Hours between scheduled batches.
     batch_every_hours: Mapped[int] = mapped_column(SmallInteger, default=24)
     batch_at_documents: Mapped[int] = mapped_column(Integer, default=500)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from heyan import paging, web
 from heyan.access import Permission, requires
+from heyan.assessments import service as assessments
 from heyan.documents.kinds import WORDS, label
 from heyan.events import editing
 from heyan.events.forms import (
@@ -95,11 +96,12 @@ def show(event_id: uuid.UUID) -> Page:
         event=event,
         badges=STATUS_WORDS,
         has_key=editing.has_vault_key(web.session(), event.id),
-        hindrances=[PROBLEMS[problem] for problem in editing.hindrances(event)],
+        hindrances=[PROBLEMS[problem] for problem in editing.hindrances(web.session(), event)],
         complete_field=editing.complete_field,
         other_kinds=[kind for kind in DocumentKind if kind not in asked],
         kind_words=WORDS,
         KB=KB,
+        assessed=assessments.of_event(web.session(), event.id),
     )
 
 
@@ -194,7 +196,6 @@ def _facts(form: EventForm) -> editing.EventFacts:
         documents_until=form.documents_until.moment,
         starts_at=form.starts_at.moment,
         ends_at=form.ends_at.moment,
-        assessment_ref=form.assessment_ref.data or None,
         batch_every_hours=form.batch_every_hours.data or 24,
         batch_at_documents=form.batch_at_documents.data or 500,
     )
@@ -341,11 +342,12 @@ def publish(event_id: uuid.UUID) -> Page:
             web.flash("success", _("项目已发布，封存密钥做好之后就能报名"))
             return redirect(url_for("staff_events.show", event_id=event_id), 303)
     event = _load(event_id)
-    problems = problems or editing.hindrances(event)
+    problems = problems or editing.hindrances(web.session(), event)
     page = render_template(
         "staff/events/publish.html",
         event=event,
         problems=[PROBLEMS[problem] for problem in problems],
+        unassessed=editing.Problem.NO_ASSESSMENT in problems,
     )
     return page, 422 if request.method == "POST" else 200
 

@@ -16,6 +16,8 @@ from heyan.accounts import loss, reviews
 from heyan.accounts.sessions import SignedIn
 from heyan.agreements import service as agreements
 from heyan.approvals import grants, requests
+from heyan.assessments import minors, processing
+from heyan.assessments import service as assessments
 from heyan.assistance import service as assistance
 from heyan.audit import service as audit
 from heyan.contacts import service as contacts
@@ -24,6 +26,7 @@ from heyan.leads import service as leads
 from heyan.notifications import delivery
 from heyan.notifications.models import MessageChannel
 from heyan.organizations import service as organizations
+from heyan.oversight import alerts, findings, fitness, training
 from heyan.policies import drafts as policy_drafts
 from heyan.releases import recipients
 from heyan.releases import service as releases
@@ -34,6 +37,7 @@ from heyan.rights import requests as rights
 from heyan.safety import service as safety
 from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
+from heyan.winddown import service as winddown
 
 # An offered batch that nobody acknowledged for this long is named to both sides (L2b).
 ACKNOWLEDGE_WITHIN = timedelta(days=7)
@@ -280,7 +284,58 @@ def _messages(session: Session, _person: SignedIn) -> Iterator[Waiting]:
         yield Waiting(words, off, 0, url_for("staff_messages.index"))
 
 
+def _assessments(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    rows = [row for row in assessments.waiting(session) if row.written_by != person.account_id]
+    yield Waiting(_("等着确认的影响评估"), len(rows), 0, url_for("staff_assessments.index"))
+
+
+def _officer(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    """Yield the yearly audit of minors from 1 December, and the alarm of numbers (L-07, L-23)."""
+    now = clock.now()
+    year = minors.year_due(now)
+    if minors.finished(session, year) is None:
+        late = int(minors.overdue(now, year))
+        words = _("%(year)s 年未成年人信息审计，次年 1 月 31 日前报送", year=year)
+        yield Waiting(words, 1, late, url_for("staff_assessments.minors_audit"))
+    if alarms := processing.persons(session).alarms:
+        words = _("涉及的人数到了法定界限的八成")
+        address = url_for("staff_assessments.record_of_processing")
+        yield Waiting(words, alarms, alarms, address)
+
+
+def _ending(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    row = winddown.standing(session)
+    if row is not None and row.approved_at is None:
+        yield Waiting(_("等着批准的停止服务"), 1, 0, url_for("staff_winddown.index"))
+
+
+def _alerts(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    count, late = alerts.waiting(session, person.account_id)
+    yield Waiting(_("等着查明的告警"), count, late, url_for("staff_oversight.alert_list"))
+
+
+def _findings(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    count, late = findings.waiting(session)
+    address = url_for("staff_oversight.finding_list")
+    yield Waiting(_("审计发现、还没有办结的问题"), count, late, address)
+
+
+def _training(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+    count = training.overdue(session)
+    address = url_for("staff_oversight.people")
+    yield Waiting(_("培训、考试或制度确认过期的同事"), count, count, address)
+
+
+def _own_training(session: Session, person: SignedIn) -> Iterator[Waiting]:
+    late = len(fitness.lacking(session, person.account_id))
+    count = max(late, len(fitness.unaccepted(session, person.account_id)))
+    if count:
+        address = url_for("staff_oversight.own_training")
+        yield Waiting(_("我的培训、考试和要确认的制度"), count, late, address)
+
+
 _READERS = (
+    (Permission.ALERTS_WORK, _alerts),
     (Permission.STAFF_MANAGE, _messages),
     (Permission.APPROVALS_DECIDE, _requests),
     (Permission.GRANTS_APPROVE, _grants),
@@ -305,4 +360,10 @@ _READERS = (
     (Permission.FACTORS_RESET, _lost_factors),
     (Permission.ACCESS_REVIEW, _access_review),
     (Permission.KEEPING_SEE, _keeping),
+    (Permission.REPORTS_SEE, _findings),
+    (Permission.TRAINING_MANAGE, _training),
+    (Permission.STAFF_HOME, _own_training),
+    (Permission.ASSESSMENTS_CONFIRM, _assessments),
+    (Permission.WINDDOWN_PROPOSE, _officer),
+    (Permission.WINDDOWN_APPROVE, _ending),
 )

@@ -14,6 +14,7 @@ from heyan.events.editing import Problem
 from heyan.events.models import DocumentKind, EventStatus
 from heyan.events.states import EVENT, ForbiddenTransition, move_event
 from heyan.organizations import service as organizations
+from tests.assessments import assessed
 from tests.enrolment import World, words_of
 from tests.staff import Colleague, colleague, event_form, organization
 
@@ -46,8 +47,9 @@ def ask_for_card(operations: Colleague, address: str, **changes: str) -> None:
 
 
 def test_a_draft_becomes_an_event_that_everyone_sees(world: World, operations: Colleague) -> None:
-    address = draft(world, operations, assessment_ref="PIA-2026-07")
+    address = draft(world, operations)
     ask_for_card(operations, address)
+    assessed(world, event_of(world, address).id)
     event = event_of(world, address)
     assert world.app.test_client().get(f"/events/{event.slug}").status_code == 404
     answer = operations.post(f"{address}/publish")
@@ -62,8 +64,9 @@ def test_a_draft_becomes_an_event_that_everyone_sees(world: World, operations: C
 
 def test_registration_opens_only_when_the_key_is_there(world: World, operations: Colleague) -> None:
     """DESIGN 2 rule 3: nothing can be sealed before."""
-    address = draft(world, operations, assessment_ref="PIA-2026-07")
+    address = draft(world, operations)
     ask_for_card(operations, address)
+    assessed(world, event_of(world, address).id)
     operations.post(f"{address}/publish")
     event, parent = event_of(world, address), world.person()
     assert "封存密钥还没有做好" in words_of(operations.get(address))

@@ -1,0 +1,1 @@
+"""The end of the service: announced, approved by two, cancelled by two, and carried out."""
