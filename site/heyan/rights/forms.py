@@ -29,7 +29,6 @@ from heyan.rights.models import (
 )
 from heyan.students.forms import check_name, clean_name, parse_day
 
-_SAY = _l("请填写")
 LONG = 2000
 
 
@@ -151,7 +150,7 @@ class ReceiveForm(Form):
         _l("对方的要求"),
         description=_l("照对方的原话写，不写证件号码"),
         filters=[strip],
-        validators=[DataRequired(_SAY), Length(max=LONG)],
+        validators=[DataRequired(_l("请写明对方的要求")), Length(max=LONG)],
     )
     reply_to = StringField(
         _l("书面答复寄到哪里"), filters=[strip], validators=[Optional(), Length(max=200)]
@@ -212,13 +211,14 @@ class FeeForm(Form):
     """What a repeated request cost."""
 
     yuan = DecimalField(
-        _l("费用（元）"), validators=[InputRequired(_SAY), NumberRange(min=0, max=10_000)]
+        _l("费用（元）"),
+        validators=[InputRequired(_l("请填写费用，例如 20")), NumberRange(min=0, max=10_000)],
     )
     record = TextAreaField(
         _l("成本记录"),
         description=_l("用了多少工时、单价多少、怎样算出"),
         filters=[strip],
-        validators=[DataRequired(_SAY), Length(max=400)],
+        validators=[DataRequired(_l("请写明费用怎样算出")), Length(max=400)],
     )
 
 
