@@ -58,6 +58,7 @@ def play(run: Play) -> None:
     dispute.is_settled(run, clerk, pupil, side, opened.pictures[had["path"]])
     student.sets_up_a_factor(run, pupil)
     assisted.resets(run, clerk, pupil)
+    assisted.frees_from_strange_hands(run, clerk, pupil)
 
     rights.takes_a_copy(run, pupil)
     rights.corrects(run, pupil)

@@ -63,14 +63,14 @@ def personal(site: Site) -> list[str]:
 
 def test_the_whole_main_job_holds_over_http(personal: list[str]) -> None:
     """SECURITY 1, 11, 13, 32, C-47, C-79, C-80, S-032, G1, G2, G3, G5: the rehearsal as run."""
-    # Three people with three values each; what was said of the dispute; code and new password.
-    assert len(personal) == len(set(personal)) == 14
+    # Three people with three values each; what was said of the dispute; two codes and passwords.
+    assert len(personal) == len(set(personal)) == 16
 
 
 def test_a_dispute_and_a_reset_left_their_trail_and_nothing_else(
     site: Site, personal: list[str]
 ) -> None:
-    """I6, C-35, C-50, SECURITY 30: two approvals by two people, one fetch, one used code."""
+    """I6, C-35, C-50, SECURITY 30: two approvals by two people, one fetch, two resets."""
     with owner(site) as connection:
 
         def count(query: str) -> int:
@@ -89,7 +89,8 @@ def test_a_dispute_and_a_reset_left_their_trail_and_nothing_else(
         )
         assert count("SELECT count(*) FROM audit_entries WHERE action = 'viewings.fetch'") >= 1
         assert count("SELECT count(*) FROM viewings WHERE fetched_at IS NOT NULL") == 1
-        assert count("SELECT count(*) FROM audit_entries WHERE action = 'assistance.find'") == 1
+        assert count("SELECT count(*) FROM audit_entries WHERE action = 'assistance.find'") == 2
+        assert count("SELECT count(*) FROM audit_entries WHERE action = 'assistance.freeze'") == 1
 
 
 def test_no_personal_value_stands_in_a_log(site: Site, personal: list[str]) -> None:

@@ -36,6 +36,22 @@ def resets(play: Play, clerk: Browser, student: Student) -> None:
     play.told(WHO, "set a new password; sessions ended, the second factor stayed, notices came")
 
 
+def frees_from_strange_hands(play: Play, clerk: Browser, student: Student) -> None:
+    """Report the account by one click: nobody is in any more, until its owner resets it."""
+    page = student.browser.get("/account/compromised")
+    page = student.browser.send(page.form("action"), action="mine")
+    check(page.status == 200, page, "the report is taken")
+    old = student.browser.raw("GET", "/registrations")
+    check(old.status in (302, 303), old, "whoever was in is out")
+    fresh = play.browser(WHO)
+    page = fresh.get("/account/login")
+    form = page.form("phone", "password")
+    page = fresh.send(form, phone=student.person.phone, password=student.password)
+    check(page.status == 422, page, "the right password lets nobody in")
+    play.told(WHO, "reported the account as being in strange hands: nobody gets in")
+    resets(play, clerk, student)
+
+
 def _issued(play: Play, clerk: Browser, student: Student) -> str:
     """Find the account, see it masked and then under the grant, and get the code to read out."""
     phone = student.person.phone
