@@ -45,6 +45,8 @@ from heyan.exports import service as exports
 from heyan.exports.models import ExportKind
 from heyan.exports.rows import Scope
 from heyan.leads.models import Lead, LeadStatus
+from heyan.oversight import findings, training
+from heyan.oversight.models import StaffAlert
 from heyan.policies import drafts
 from heyan.policies.models import ChangeKind as PolicyChange
 from heyan.policies.models import PolicyKind
@@ -59,6 +61,7 @@ from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
 from tests.approvals import somebody
 from tests.enrolment import World
+from tests.oversight import train
 from tests.policies import NOTICE_DAYS, coming_text, proposal
 
 Somebody = str
@@ -168,6 +171,12 @@ ARGUMENTS |= {
     "hold_id": lambda universe: universe.ids["hold"],
     "query_id": lambda universe: universe.ids["query"],
 }
+ARGUMENTS |= {
+    "alert_id": lambda universe: universe.ids["alert"],
+    "finding_id": lambda universe: universe.ids["finding"],
+    "rule_id": lambda universe: universe.ids["rule"],
+    "staff_oversight.report_file:kind": lambda _universe: "csv",
+}
 # A viewing and a key of the clerk's; a colleague's key that waits for a comparison.
 ARGUMENTS |= {
     "viewing_id": lambda universe: universe.ids["viewing"],
@@ -266,8 +275,28 @@ def build(world: World) -> Universe:
             _invite(universe, name, Realm.ORGANIZER, kind, organization)
     for name in STAFF:
         _invite(universe, name, Realm.STAFF, Role(name), None)
+    _overseen(universe)
     _things(universe)
     return universe
+
+
+def _overseen(universe: Universe) -> None:
+    """An alert about the clerk, a finding and a rule of the house."""
+    with universe.world.session() as session:
+        alert = StaffAlert(
+            rule="night", account_id=universe.accounts["service"], crossed_at=clock.now(),
+            found=1, raised_at=clock.now(),
+        )  # fmt: skip
+        session.add(alert)
+        officer = Actor("staff", universe.accounts["privacy_officer"])
+        later = clock.now() + timedelta(days=9)
+        finding = findings.add(
+            session, officer, title="门没有锁", description="请加锁",
+            owner_id=universe.accounts["operations"], due_at=later,
+        )  # fmt: skip
+        rule = training.publish(session, officer, title="试用制度", words="守规矩", due_at=later)
+        session.commit()
+        universe.ids.update(alert=alert.id, finding=finding.id, rule=rule.id)
 
 
 def _invite(
@@ -283,6 +312,8 @@ def _invite(
             roles=[role],
             organization_id=organization,
         )
+        if realm is Realm.STAFF:
+            train(session, issued.account_id)
     universe.accounts[name] = issued.account_id
     _enter(universe, name, issued.account_id)
 

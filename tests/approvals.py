@@ -15,6 +15,7 @@ from heyan.approvals import grants
 from heyan.approvals.models import StandingGrant
 from heyan.audit.service import OPERATOR, Actor
 from tests.enrolment import World
+from tests.oversight import train
 
 
 def somebody(session: Session, role: Role) -> Actor:
@@ -25,6 +26,7 @@ def somebody(session: Session, role: Role) -> Actor:
             session, OPERATOR, realm=Realm.STAFF, login=f"a{uuid.uuid4().hex[:12]}",
             name=f"审批{uuid.uuid4().hex[:6]}", roles=[role],
         )  # fmt: skip
+        train(session, issued.account_id)
         known[role] = issued.account_id
     return Actor("staff", known[role])
 

@@ -11,7 +11,7 @@ from typing import Any
 import pyrage
 
 from heyan import clock
-from heyan.access import REALM_OF, Role
+from heyan.access import REALM_OF, Realm, Role
 from heyan.accounts import people, sessions
 from heyan.accounts.models import Account
 from heyan.audit.service import OPERATOR, Actor
@@ -20,6 +20,7 @@ from heyan.releases import recipients
 from heyan.releases.models import Recipient
 from tests.agreements import bind
 from tests.enrolment import Person, World
+from tests.oversight import train
 
 
 @dataclass
@@ -55,6 +56,8 @@ def colleague(
             organization_id=organization_id,
             staff_number=staff_number,
         )
+        if REALM_OF[role] is Realm.STAFF:
+            train(session, issued.account_id)
         account = session.get_one(Account, issued.account_id)
         token = sessions.begin(
             session, world.settings, account, complete=True, source="192.0.2.9", user_agent="test"

@@ -23,6 +23,7 @@ from heyan.decisions.models import Decision, Outcome, ReasonCode
 from heyan.documents.models import Document, DocumentState
 from heyan.events.models import DocumentKind
 from heyan.events.service import by_id
+from heyan.oversight.names import own_name
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.students.models import Student
 
@@ -177,6 +178,7 @@ def reveal(session: Session, actor: Actor, registration_id: uuid.UUID, reason: s
         record(
             session, actor, "records.revealed", "registration", registration_id, reason=reason,
             student_id=student.id, account_id=account.id,
+            **own_name(session, actor.id, student.name, account.name),
         )  # fmt: skip
         return Contact(student.name, student.birth_date, account.name or "", account.login)
 

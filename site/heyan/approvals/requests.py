@@ -32,6 +32,7 @@ from heyan.db import transaction
 from heyan.documents.models import Document
 from heyan.exports.models import Export
 from heyan.notifications.service import notify
+from heyan.oversight import fitness
 from heyan.registrations.models import Registration
 from heyan.viewings import service as viewings
 
@@ -91,7 +92,8 @@ def ask(
     """Ask for named records; the level's approvers are told. *purpose* is one of `PURPOSES`
     (`EXPORT_PURPOSES` for a list).
 
-    Raises `RequestInvalid`, and `NotGranted` when no role of the actor's belongs to *scenario*.
+    Raises `RequestInvalid`, `NotGranted` when no role of the actor's belongs to *scenario*, and
+    `heyan.oversight.fitness.NotFit`.
     """
     subjects = set(subject_ids)
     if (
@@ -105,6 +107,7 @@ def ask(
         raise RequestInvalid
     if not roles_of(session, actor.id) & SCENARIOS[scenario]:
         raise NotGranted(scenario, "role")
+    fitness.require_fit(session, actor.id)
     with transaction(session):
         row = AccessRequest(
             level=int(level),
@@ -270,7 +273,8 @@ def confirmed(session: Session, request_id: uuid.UUID) -> Confirmed | None:
     """Return what was approved, or None unless every needed word is there and it counts now.
 
     Asked by the worker as well, whose database role may not read the words of it. The requester
-    must still be at work, in a role that belongs to the scenario (C-51).
+    must still be at work, in a role that belongs to the scenario (C-51), trained, and know the rules
+    of the house (S-080, S-081).
     """
     row = session.execute(
         select(
@@ -288,6 +292,8 @@ def confirmed(session: Session, request_id: uuid.UUID) -> Confirmed | None:
     if row is None or row.ends_at is None:
         return None
     if not roles_of(session, row.requester_id) & SCENARIOS[row.scenario]:
+        return None
+    if fitness.lacking(session, row.requester_id):
         return None
     said = session.execute(
         select(AccessDecision.role, AccessDecision.approver_id).where(

@@ -30,6 +30,7 @@ from heyan.assistance.models import ChangeKind
 from heyan.audit.service import record
 from heyan.classification import mask_name, mask_phone
 from heyan.db import transaction
+from heyan.oversight.names import own_name
 
 staff_pages = Blueprint("staff_assistance", __name__, url_prefix="/staff/accounts")
 Page = str | Response | tuple[str, int]
@@ -115,7 +116,7 @@ def _detail(account_id: uuid.UUID, *, seen: bool = False, **forms: Any) -> str:
 @requires(ASSIST)
 def reveal(account_id: uuid.UUID) -> Page:
     """Show name and number once, for a reason that is put on record."""
-    _get(account_id)
+    account = _get(account_id)
     form = RevealForm()
     if not form.validate():
         return _detail(account_id, reveal=form), 422
@@ -128,6 +129,7 @@ def reveal(account_id: uuid.UUID) -> Page:
             "account",
             account_id,
             reason=form.reason.data,
+            **own_name(web.session(), web.account_id(), account.name),
         )
     return _detail(account_id, seen=True)
 

@@ -38,6 +38,7 @@ from heyan.db import transaction
 from heyan.leads import service as leads
 from heyan.leads.hours import may_call
 from heyan.leads.models import DoNotContact, Lead
+from heyan.oversight.names import own_name
 from heyan.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -241,7 +242,10 @@ def show(
             require_grant(session, actor.id, Scenario.CONTACTS)
         clear = reason is not None
         if clear:
-            record(session, actor, "contacts.revealed", "contact", contact_id, reason=reason)
+            record(
+                session, actor, "contacts.revealed", "contact", contact_id, reason=reason,
+                **own_name(session, actor.id, row.name),
+            )  # fmt: skip
         notes = session.scalars(
             select(ContactNote).where(ContactNote.contact_id == row.id).order_by(ContactNote.id)
         )

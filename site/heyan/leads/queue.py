@@ -27,6 +27,7 @@ from heyan.events.service import by_id
 from heyan.leads.hours import due_after, may_call
 from heyan.leads.models import DoNotContact, Lead, LeadOutcome, LeadStatus
 from heyan.leads.service import keep_for, keep_out
+from heyan.oversight.names import own_name
 from heyan.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -217,7 +218,10 @@ def reveal(
                 consents.require_of_lead(session, lead_id)
             except consents.ConsentMissing as missing:
                 raise NotNow from missing
-        record(session, actor, "leads.revealed", "lead", lead_id, reason=reason)
+        record(
+            session, actor, "leads.revealed", "lead", lead_id, reason=reason,
+            **own_name(session, actor.id, row.name),
+        )  # fmt: skip
         return Revealed(row.name, row.phone, row.note or "")
 
 

@@ -33,6 +33,8 @@ _KINDS = {
     # The number just got a code; another SMS would only use up its minute.
     "account_phone_verified": _LETTER,
     "release_held": _LETTER,
+    "staff_alert": _BOTH,
+    "finding_overdue": _LETTER,
     "registration_held": _BOTH,
     "registration_resumed": _BOTH,
     "safety_told": _LETTER,

@@ -12,6 +12,7 @@ from heyan.accounts.models import Account
 from heyan.approvals.service import require_grant
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
+from heyan.oversight.names import own_name
 from heyan.rights.requests import load
 
 
@@ -31,11 +32,13 @@ def reveal(session: Session, actor: Actor, request_id: uuid.UUID, reason: str) -
     with transaction(session):
         require_grant(session, actor.id, Scenario.RIGHTS)
         found = load(session, request_id)
-        phone = None
+        phone = name = None
         if found.account_id is not None:
-            phone = session.get_one(Account, found.account_id).login or None
+            account = session.get_one(Account, found.account_id)
+            phone, name = account.login or None, account.name
         record(
             session, actor, "rights.reveal", "rights_request", request_id,
             reason=reason, account_id=found.account_id,
+            **own_name(session, actor.id, name),
         )  # fmt: skip
         return Seen(found.words, found.wanted, found.reply_to, phone, found.proof)

@@ -1,0 +1,99 @@
+"""Alerts on staff each minute; each hour a longer look back, and reminders (I5, I7)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import aliased
+
+from heyan import clock
+from heyan.access import Role
+from heyan.approvals.grants import tell
+from heyan.audit.service import WORKER, record
+from heyan.db import transaction
+from heyan.notifications.service import notify
+from heyan.oversight import alerts
+from heyan.oversight.models import Finding, Training
+from uploads_worker.context import Context
+
+# Entries of a slow transaction are seen late; the hourly look makes up for a worker that was away.
+LATELY = timedelta(minutes=5)
+LONG_AGO = timedelta(days=2)
+# Days before the end of a course or exam at which its holder is reminded; 0 is the end itself.
+MARKS = (0, 7, 30)
+AGAIN = timedelta(days=7)
+BATCH = 200
+
+
+def watch_staff(context: Context) -> int:
+    """Raise what the last minutes crossed; return how many alerts were new."""
+    with context.sessions() as session:
+        return alerts.watch(session, WORKER, back=LATELY)
+
+
+def tend_oversight(context: Context) -> None:
+    """Look further back for alerts, and remind of findings and training."""
+    with context.sessions() as session:
+        alerts.watch(session, WORKER, back=LONG_AGO)
+    _findings(context)
+    _training(context)
+
+
+def _findings(context: Context) -> None:
+    moment = clock.now()
+    with context.sessions() as session, transaction(session):
+        late = session.scalars(
+            select(Finding)
+            .where(
+                Finding.closed_at.is_(None),
+                Finding.due_at <= moment,
+                or_(Finding.told_at.is_(None), Finding.told_at < moment - AGAIN),
+            )
+            .order_by(Finding.id)
+            .limit(BATCH)
+        ).all()
+        for row in late:
+            row.told_at = moment
+            notify(session, row.owner_id, "finding_overdue", finding_id=row.id)
+            tell(
+                session, Role.PRIVACY_OFFICER, "finding_overdue",
+                apart=row.owner_id, finding_id=row.id,
+            )  # fmt: skip
+            record(session, WORKER, "oversight.remind_finding", "finding", row.id)
+
+
+def _training(context: Context) -> None:
+    moment = clock.now()
+    later = aliased(Training)
+    with context.sessions() as session, transaction(session):
+        ending = session.scalars(
+            select(Training)
+            .where(
+                Training.valid_until <= moment + timedelta(days=MARKS[-1]),
+                or_(Training.reminded_days.is_(None), Training.reminded_days > MARKS[0]),
+                ~select(later.id)
+                .where(
+                    later.account_id == Training.account_id,
+                    later.kind == Training.kind,
+                    later.valid_until > Training.valid_until,
+                )
+                .exists(),
+            )
+            .order_by(Training.id)
+            .limit(BATCH)
+        ).all()
+        for row in ending:
+            mark = _mark(row.valid_until, moment)
+            if row.reminded_days is not None and row.reminded_days <= mark:
+                continue
+            row.reminded_days = mark
+            notify(session, row.account_id, "training_ending" if mark else "training_over")
+            record(
+                session, WORKER, "oversight.remind_training", "account", row.account_id,
+                kind=row.kind.value, days=mark,
+            )  # fmt: skip
+
+
+def _mark(until: datetime, moment: datetime) -> int:
+    return next(days for days in MARKS if until - moment <= timedelta(days=days))
