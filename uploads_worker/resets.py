@@ -1,9 +1,10 @@
-"""Somebody asked for a new password by a number: only here is it found out whose it is (C-32)."""
+"""A number asked for a new password or a freeze: only here is it found out whose it is (C-32)."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -16,7 +17,7 @@ from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
 from heyan.notifications import outbox
-from heyan.notifications.models import MessageChannel, Proof, Reach
+from heyan.notifications.models import MessageChannel, Proof, ProofPurpose, Reach
 from heyan.notifications.outbox import BudgetSpent
 from heyan.notifications.proofs import code_digest, link_digest
 from uploads_worker.context import Context
@@ -38,6 +39,9 @@ def begin_reset(context: Context, proof_id: str) -> None:
         if account_id is None:
             return
         proof.account_id = account_id
+        if proof.purpose is ProofPurpose.FREEZE:
+            _send_freeze(context, session, proof, account_id)
+            return
         sent = [
             reach.channel.value
             for reach in session.scalars(select(Reach).where(Reach.account_id == account_id))
@@ -47,6 +51,23 @@ def begin_reset(context: Context, proof_id: str) -> None:
             session, WORKER, "accounts.reset_ask", "account", account_id,
             outcome="done" if sent else "nothing_sent", channels=sent,
         )  # fmt: skip
+
+
+def _send_freeze(context: Context, session: Session, proof: Proof, account_id: uuid.UUID) -> None:
+    """Send a code that freezes the account to the number it is known by (S-102)."""
+    settings, code = context.settings, f"{secrets.randbelow(10**6):06}"
+    until, sent = clock.now() + timedelta(minutes=settings.message_code_minutes), False
+    if MessageChannel.SMS.value in settings.channels:
+        with suppress(BudgetSpent):
+            outbox.send_code(
+                session, settings, kind="freeze_code", code=code, source=proof.source,
+                phone=proof.address, account_id=account_id, expires_at=until,
+            )  # fmt: skip
+            proof.code_hash, proof.code_until, sent = code_digest(proof.id, code), until, True
+    record(
+        session, WORKER, "assistance.freeze_code", "account", account_id,
+        outcome="done" if sent else "nothing_sent",
+    )  # fmt: skip
 
 
 def _send(context: Context, session: Session, proof: Proof, reach: Reach) -> bool:

@@ -6,7 +6,6 @@ somebody could know. Nobody on the staff sees or chooses a password.
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from contextlib import suppress
 from datetime import timedelta
@@ -25,12 +24,13 @@ from heyan.assistance import doors
 from heyan.assistance.models import AccountCode, AccountFreeze, CodePurpose
 from heyan.audit.service import Actor, record
 from heyan.db import blind_index, transaction, uuid7
+from heyan.notifications import proofs
+from heyan.notifications.models import ProofPurpose
 from heyan.notifications.service import notify
 from heyan.settings import Settings
 
-# CONTROLS 5: assisted reset 8 base32 characters, 10 minutes, 3 tries; SMS 6 digits, 5, 5.
+# CONTROLS 5: assisted reset 8 base32 characters, 10 minutes, 3 tries.
 RESET_LENGTH, RESET_LIFE, RESET_TRIES = 8, timedelta(minutes=10), 3
-SMS_LIFE, SMS_TRIES = timedelta(minutes=5), 5
 WAYS = ("sms", "callback")
 
 
@@ -236,46 +236,30 @@ def frozen(session: Session, account_id: uuid.UUID) -> bool:
     return bool(session.scalar(select(asked)))
 
 
-def send_freeze_code(session: Session, settings: Settings, actor: Actor, *, phone: str) -> None:
-    """Send a six-digit code to a number, if it has an account; nobody is told whether it has."""
-    account = assisted.by_phone(session, phone)
-    code = f"{secrets.randbelow(1_000_000):06d}"
+def send_freeze_code(session: Session, actor: Actor, *, phone: str, source: str) -> None:
+    """Have a six-digit code sent to a number; nobody is told whether it has an account.
+
+    The worker finds that out, so a known number costs here what an unknown one does (C-32).
+    """
     with transaction(session):
-        if account is None or account.status is not AccountStatus.ACTIVE:
-            record(session, actor, "assistance.freeze_code", "account", None, outcome="unknown")
-            return
-        session.get_one(Account, account.id, with_for_update=True)
-        _replace_code(
-            session,
-            account.id,
-            CodePurpose.FREEZE,
-            way="sms",
-            code=code,
-            life=SMS_LIFE,
-            issued_by=None,
-        )
-        try:
-            doors.text_code(
-                session,
-                settings,
-                phone=account.login,
-                kind="freeze_code",
-                code=code,
-                source=actor.source or "",
-            )
-        except doors.CannotSend:
-            record(
-                session, actor, "assistance.freeze_code", "account", account.id, outcome="failed"
-            )
-            return
-        record(session, actor, "assistance.freeze_code", "account", account.id)
+        proofs.ask_reset(session, phone=phone, source=source, purpose=ProofPurpose.FREEZE)
+        record(session, actor, "assistance.ask_freeze_code", "account", None)
 
 
 def freeze_by_code(
     session: Session, settings: Settings, actor: Actor, *, phone: str, code: str
 ) -> None:
-    """Freeze the account of a number whose owner has the code; raises `CodeWrong`."""
-    account, _row = _take(session, settings, phone, code, CodePurpose.FREEZE, SMS_TRIES)
+    """Freeze the account of a number whose owner has the code.
+
+    Raises `CodeWrong`, `throttle.Throttled`, and what `freeze` raises.
+    """
+    key = f"code/freeze/{login_index(Realm.PUBLIC, phone).hex()}"
+    charge(session, settings, key, cap=False)
+    right = proofs.take_freeze_code(session, settings, phone, code)
+    account = assisted.by_phone(session, phone)
+    if account is None or not right:
+        raise CodeWrong
+    clear(session, key)
     freeze(session, actor, account.id, reported_by="owner")
 
 

@@ -156,7 +156,9 @@ def compromised() -> Page:
         return page, 422
     if not form.code.data:
         limits.spend("freeze-code", f"phone/{_index(form.phone.e164)}", "1/minute", "5/day")
-        recovery.send_freeze_code(web.session(), web.settings(), web.actor(), phone=form.phone.e164)
+        recovery.send_freeze_code(
+            web.session(), web.actor(), phone=form.phone.e164, source=limits.source()
+        )
         return render_template("assistance/compromised.html", form=form, mine=False, sent=True)
     try:
         recovery.freeze_by_code(

@@ -51,10 +51,11 @@ class Reach(Base):
 
 
 class ProofPurpose(enum.Enum):
-    """What a code or link proves: that an address is one's own, or that a reset is."""
+    """What a code or link proves: that an address, a reset or a report of theft is one's own."""
 
     VERIFY = "verify"
     RESET = "reset"
+    FREEZE = "freeze"
 
 
 class Proof(Base):

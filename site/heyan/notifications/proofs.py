@@ -15,8 +15,9 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock, jobs
+from heyan.access import Realm
 from heyan.accounts import passwords
-from heyan.accounts.entry import check_new, set_password
+from heyan.accounts.entry import check_new, login_index, set_password
 from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.db import blind_index, transaction
@@ -302,19 +303,42 @@ def choose(
 # --- a new password --------------------------------------------------------------------------
 
 
-def ask_reset(session: Session, *, phone: str, source: str) -> uuid.UUID:
-    """Write down that a reset was asked for; the same work for every number (C-32).
+def ask_reset(
+    session: Session, *, phone: str, source: str, purpose: ProofPurpose = ProofPurpose.RESET
+) -> uuid.UUID:
+    """Write down that a reset (or a freeze) was asked for; the same work for every number (C-32).
 
     The worker finds out whether there is anyone to send to. Returns what the code belongs to.
     """
     with transaction(session):
-        proof = Proof(
-            purpose=ProofPurpose.RESET, address=phone, source=source, created_at=clock.now()
-        )
+        proof = Proof(purpose=purpose, address=phone, source=source, created_at=clock.now())
         session.add(proof)
         session.flush()
         jobs.defer(session, jobs.Job.BEGIN_RESET, proof_id=proof.id)
         return proof.id
+
+
+def take_freeze_code(session: Session, settings: Settings, phone: str, code: str) -> bool:
+    """Count a try at the latest freezing code that went to *phone*; tell whether it was right."""
+    number = select(Account.id).where(
+        Account.realm == Realm.PUBLIC, Account.login_index == login_index(Realm.PUBLIC, phone)
+    )
+    latest = session.scalars(
+        select(Proof.id)
+        .where(
+            Proof.account_id.in_(number),
+            Proof.purpose == ProofPurpose.FREEZE,
+            Proof.code_hash.is_not(None),
+            Proof.used_at.is_(None),
+        )
+        .order_by(Proof.created_at.desc())
+        .limit(1)
+    ).first()
+    proof = _take_code(session, settings, latest, code)
+    if proof is None:
+        return False
+    with transaction(session):
+        return _use(session, proof.id)
 
 
 def reset_by_code(
@@ -350,8 +374,6 @@ def reset_by_link(
 
 def _refuse_weak(settings: Settings, password: str) -> None:
     """Refuse what no account may have, before a try is counted and before anyone is looked up."""
-    from heyan.access import Realm
-
     passwords.check(password, realm=Realm.PUBLIC, settings=settings, context=())
 
 
