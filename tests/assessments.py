@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask_babel import force_locale
+from sqlalchemy import text
 
 from heyan.access import Role
 from heyan.assessments import drafting, service
@@ -23,3 +25,9 @@ def assessed(world: World, event_id: uuid.UUID) -> uuid.UUID:
         )
         service.confirm(session, officer.actor, row.id)
         return row.id
+
+
+def write(world: World, statement: str, **values: Any) -> None:
+    """Change rows past the site's roles."""
+    with world.owner.begin() as connection:
+        connection.execute(text(statement), values)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from flask_babel import gettext as _
-from sqlalchemy import String, cast, func, or_, select
+from sqlalchemy import String, cast, distinct, func, or_, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -51,7 +51,7 @@ def figures(session: Session, year: int) -> dict[str, int]:
     for group, keys in ages.items():
         found[group] = len(keys)
         purposes = session.execute(
-            select(ConsentRecord.purpose, func.count(ConsentRecord.student_id.distinct()))
+            select(ConsentRecord.purpose, func.count(distinct(ConsentRecord.student_id)))
             .where(
                 cast(ConsentRecord.student_id, String).in_(keys),
                 ConsentRecord.granted,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flask_babel import gettext as _
-from sqlalchemy import func, select
+from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
 from heyan.access import Realm
@@ -86,5 +86,5 @@ def persons(session: Session) -> Persons:
         .where(Account.realm == Realm.PUBLIC, Account.status != AccountStatus.CLOSED)
     )
     students = session.scalar(select(func.count()).select_from(Student))
-    sensitive = session.scalar(select(func.count(Registration.student_id.distinct())))
+    sensitive = session.scalar(select(func.count(distinct(Registration.student_id))))
     return Persons((holders or 0) + (students or 0), sensitive or 0)

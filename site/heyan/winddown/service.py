@@ -50,7 +50,14 @@ def propose(session: Session, actor: Actor, ends_at: datetime) -> uuid.UUID:
             )
             session.add(row)
             session.flush()
-            record(session, actor, "winddown.propose", "service_ending", row.id, ends_at=ends_at)
+            record(
+                session,
+                actor,
+                "winddown.propose",
+                "service_ending",
+                row.id,
+                ends_at=ends_at.isoformat(),
+            )
             return row.id
     except IntegrityError as error:
         session.rollback()
