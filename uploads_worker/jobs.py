@@ -206,7 +206,7 @@ PERIODIC = (
     Periodic("seal_audit", audit_chain.link_and_seal, "* * * * * */30"),
     Periodic("watch_staff", oversight.watch_staff, "* * * * *"),
     Periodic("tend_oversight", oversight.tend_oversight, "33 * * * *"),
-    Periodic("anchor_audit", audit_chain.anchor, "3 * * * *"),
+    Periodic("anchor_audit", oversight.anchor_outside, "3 * * * *"),
 )
 
 # What this process works on at this moment.

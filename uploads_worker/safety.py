@@ -1,4 +1,4 @@
-"""Find what people are to look at: duplicates within one event, and what accounts do (C6).
+"""Find the same number, or the very same file, of different people within one event (C6).
 
 Duplicates are found by HMAC-SHA-256 under a key derived from the event's vault key: it exists only
 while that key does, and only here (Q4, Q6). The web learns that something was flagged, no more.
@@ -20,14 +20,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.accounts.models import SignIn, SignInOutcome
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.custody.sealing import SealContext
 from heyan.db import transaction, uuid7
 from heyan.documents.models import Document
 from heyan.events.models import Event, EventStatus
-from heyan.notifications.service import notify
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.retention import holds
 from heyan.safety.intake import digest_context
@@ -41,16 +38,15 @@ from heyan.safety.models import (
     SafetySubject,
     SealedDigest,
 )
-from heyan.safety.watch import network_of
 from uploads_worker.context import Context
 from uploads_worker.keeping.rules import overdue, rule
 from uploads_worker.keyring import KeyringError
 from uploads_worker.opening import OpeningFailed, open_sealed
 from uploads_worker.rotation import ID_NUMBER
+from uploads_worker.safety_flags import add_subjects, raise_flag
 
 log = structlog.get_logger("worker")
 
-KEPT = timedelta(days=REGISTRY["safety.flag"].days or 0)
 FLAG_OF = {MarkKind.NUMBER: FlagKind.SAME_NUMBER, MarkKind.FILE: FlagKind.SAME_FILE}
 _NOT_HANDED_IN = (RegistrationStatus.DRAFT, RegistrationStatus.WITHDRAWN)
 # A mark that was made: of what, whose, and the digest.
@@ -223,8 +219,8 @@ def _compare(
         event = session.execute(
             select(Event.destroy_at).where(Event.id == registration.event_id)
         ).scalar_one()
-        flag_id = _raise(session, FLAG_OF[kind], event_id=registration.event_id, until=event)
-    _add(session, flag_id, [{"registration_id": one} for one in sorted(ids)])
+        flag_id = raise_flag(session, FLAG_OF[kind], event_id=registration.event_id, until=event)
+    add_subjects(session, flag_id, [{"registration_id": one} for one in sorted(ids)])
 
 
 def _flag_of(
@@ -244,120 +240,6 @@ def _flag_of(
         if state is FlagState.OPEN:
             return flag_id
     return next((flag_id for flag_id, known in about.items() if known == ids), None)
-
-
-def _raise(
-    session: Session,
-    kind: FlagKind,
-    *,
-    event_id: uuid.UUID | None = None,
-    account_id: uuid.UUID | None = None,
-    source_index: bytes | None = None,
-    until: datetime | None = None,
-) -> uuid.UUID:
-    moment = clock.now()
-    flag = SafetyFlag(
-        id=uuid7(),
-        kind=kind,
-        state=FlagState.OPEN,
-        event_id=event_id,
-        account_id=account_id,
-        source_index=source_index,
-        raised_at=moment,
-        delete_after=min(moment + KEPT, until or moment + KEPT),
-    )
-    session.add(flag)
-    session.flush()
-    record(session, WORKER, "safety.flag", "flag", flag.id, kind=kind.value, event_id=event_id)
-    return flag.id
-
-
-def _add(session: Session, flag_id: uuid.UUID, subjects: list[dict[str, uuid.UUID]]) -> None:
-    for one in subjects:
-        session.execute(
-            insert(SafetySubject)
-            .values(id=uuid7(), flag_id=flag_id, **one)
-            .on_conflict_do_nothing()
-        )
-
-
-# --- accounts --------------------------------------------------------------------------------
-
-
-def check_account(context: Context, account_id: uuid.UUID) -> None:
-    """Look at where an account was opened, and at its latest sign-ins."""
-    with context.sessions() as session, transaction(session):
-        _many_accounts(context, session, account_id)
-    with context.sessions() as session, transaction(session):
-        _two_networks(context, session, account_id)
-
-
-def _many_accounts(context: Context, session: Session, account_id: uuid.UUID) -> None:
-    own = session.get(SafetySource, account_id)
-    if own is None:
-        return
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"source:{bytes(own.source_index).hex()}"},
-    )
-    since = clock.now() - timedelta(hours=context.settings.safety_source_hours)
-    earlier = session.execute(
-        select(SafetyFlag.id, SafetyFlag.state, SafetyFlag.decided_at)
-        .where(SafetyFlag.source_index == own.source_index)
-        .order_by(SafetyFlag.id.desc())
-        .limit(1)
-    ).first()
-    # What somebody decided about is not counted again.
-    if earlier is not None and earlier.decided_at is not None:
-        since = max(since, earlier.decided_at)
-    accounts = session.scalars(
-        select(SafetySource.account_id)
-        .where(SafetySource.source_index == own.source_index, SafetySource.at >= since)
-        .order_by(SafetySource.account_id)
-    ).all()
-    flag_id = earlier.id if earlier is not None and earlier.decided_at is None else None
-    if flag_id is None:
-        if len(accounts) < context.settings.safety_accounts_per_source:
-            return
-        flag_id = _raise(session, FlagKind.MANY_ACCOUNTS, source_index=own.source_index)
-    _add(session, flag_id, [{"account_id": one} for one in accounts])
-
-
-def _two_networks(context: Context, session: Session, account_id: uuid.UUID) -> None:
-    within = timedelta(minutes=context.settings.safety_network_minutes)
-    rows = session.execute(
-        select(SignIn.at, SignIn.source, SignIn.new_device)
-        .where(
-            SignIn.account_id == account_id,
-            SignIn.outcome == SignInOutcome.SUCCEEDED,
-            SignIn.at > clock.now() - within - timedelta(hours=1),
-        )
-        .order_by(SignIn.at, SignIn.id)
-    ).all()
-    if not any(
-        later.new_device
-        and later.at - before.at <= within
-        and network_of(before.source) != network_of(later.source)
-        for before, later in zip(rows, rows[1:], strict=False)
-    ):
-        return
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"networks:{account_id}"},
-    )
-    known = session.scalar(
-        select(SafetyFlag.id)
-        .where(
-            SafetyFlag.kind == FlagKind.TWO_NETWORKS,
-            SafetyFlag.account_id == account_id,
-            or_(SafetyFlag.state == FlagState.OPEN, SafetyFlag.raised_at >= rows[0].at),
-        )
-        .limit(1)
-    )
-    if known is None:
-        flag_id = _raise(session, FlagKind.TWO_NETWORKS, account_id=account_id)
-        _add(session, flag_id, [{"account_id": account_id}])
-        notify(session, account_id, "account_two_networks")
 
 
 # --- the end ---------------------------------------------------------------------------------

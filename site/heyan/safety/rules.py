@@ -60,7 +60,7 @@ RULES: dict[FlagKind, Rule] = {
 STATES: dict[FlagState, tuple[Any, str]] = {
     FlagState.OPEN: (_l("等待判断"), "attention"),
     FlagState.CLEARED: (_l("没有问题"), "done"),
-    FlagState.STOPPED: (_l("停止转交"), "bad"),
+    FlagState.STOPPED: (_l("停止转交"), "attention"),
 }
 
 ACTS: dict[FlagAct, Any] = {
