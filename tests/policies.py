@@ -14,11 +14,12 @@ from sqlalchemy import text
 
 from heyan import clock
 from heyan.access import Role
+from heyan.accounts import sessions
+from heyan.accounts.models import Account
 from heyan.policies import drafts, texts
 from heyan.policies.models import ChangeKind, PolicyKind, PolicyVersion
-from heyan.policies.service import publish
 from tests.approvals import somebody
-from tests.enrolment import World
+from tests.enrolment import Person, World
 
 NOTICE_DAYS = 7
 
@@ -98,7 +99,13 @@ def settled_again(world: World) -> Iterator[None]:
             )
 
 
-__all__ = [
-    "NOTICE_DAYS", "changed_terms", "coming_text", "proposal", "publish", "settled_again",
-    "with_recipient",
-]  # fmt: skip
+def again_signed_in(world: World, person: Person) -> Person:
+    """The same person, signed in anew: days have passed."""
+    with world.session() as session:
+        account = session.get_one(Account, person.account_id)
+        token = sessions.begin(
+            session, world.settings, account, complete=True, source="192.0.2.1", user_agent="t"
+        )
+    client = world.app.test_client()
+    client.set_cookie("heyan_session", token, domain="localhost")
+    return Person(client, person.account_id, token)

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session, aliased
 
@@ -26,7 +26,11 @@ def _concerned(version: Any, account_id: Any) -> ColumnElement[bool]:
     """Whether a version's change is one for this account: it was here before it took effect."""
     return and_(
         version.material,
-        exists().where(Account.id == account_id, Account.created_at < version.effective_at),
+        # Its columns named: the worker may not read every column of an account.
+        select(Account.id)
+        .where(Account.id == account_id, Account.created_at < version.effective_at)
+        .correlate_except(Account)
+        .exists(),
     )
 
 
@@ -37,6 +41,7 @@ def _said(version: Any, account_id: Any, *said: PolicySaid) -> ColumnElement[boo
         .where(PolicyAnswer.policy_id == version.id, PolicyAnswer.account_id == account_id)
         .order_by(PolicyAnswer.id.desc())
         .limit(1)
+        .correlate_except(PolicyAnswer)
         .scalar_subquery()
     )
     return func.coalesce(latest.in_(said), False)
@@ -79,7 +84,7 @@ def unsettled(account_id: Any, kinds: Iterable[ChangeKind] = ()) -> ColumnElemen
     ]
     if wanted := [kind.value for kind in kinds]:
         conditions.append(version.kinds.has_any(array(wanted)))
-    return exists().where(*conditions)
+    return select(version.id).where(*conditions).correlate_except(version).exists()
 
 
 def settled(session: Session, account_id: uuid.UUID) -> bool:

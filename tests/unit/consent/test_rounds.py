@@ -17,7 +17,14 @@ from heyan.policies.service import version_in_force
 from tests.approvals import somebody
 from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
-from tests.policies import NOTICE_DAYS, changed_terms, coming_text, proposal, with_recipient
+from tests.policies import (
+    NOTICE_DAYS,
+    again_signed_in,
+    changed_terms,
+    coming_text,
+    proposal,
+    with_recipient,
+)
 from tests.staff import colleague
 from uploads_worker import policy_rounds
 from uploads_worker.context import Context
@@ -215,7 +222,7 @@ def test_changed_terms_are_asked_about_before_anything_else(
     with world.session() as session:
         assert version_in_force(session).version != version.version
     clock.move(timedelta(days=9))
-    again = world_person_again(world, person)
+    again = again_signed_in(world, person)
     assert "/account/terms" in again.get("/registrations").headers["Location"]
     refused = again.post("/account/terms", action="later", policy=str(version.id))
     assert "/account/terms" in refused.headers["Location"]
@@ -224,7 +231,7 @@ def test_changed_terms_are_asked_about_before_anything_else(
     assert again.get("/registrations").status_code == 200
     assert answers(world, person) == ["later", "agreed"]
     assert ledger(world, person)[-1] == version.version
-    row = world.row(
+    (row,) = world.rows(
         "SELECT text_shown, policy_sha256 FROM consent_records WHERE account_id = :a"
         " ORDER BY id DESC LIMIT 1",
         a=person.account_id,
@@ -233,31 +240,17 @@ def test_changed_terms_are_asked_about_before_anything_else(
     assert bytes(row.policy_sha256) == version.content_sha256
 
 
-def world_person_again(world: World, person: Person) -> Person:
-    """The same person, signed in anew: days have passed."""
-    from heyan.accounts import sessions
-    from heyan.accounts.models import Account
-
-    with world.session() as session:
-        account = session.get_one(Account, person.account_id)
-        token = sessions.begin(
-            session, world.settings, account, complete=True, source="192.0.2.1", user_agent="t"
-        )
-    client = world.app.test_client()
-    client.set_cookie("heyan_session", token, domain="localhost")
-    return Person(client, person.account_id, token)
-
-
 def test_who_declines_reads_exports_closes_and_begins_nothing_new(
     world: World, person: Person, clock: Clock
 ) -> None:
     """S-107, S-106, S-008: three ways stay open, the old terms go on, nothing new is processed."""
-    event = world.event()
+    later = time.now() + timedelta(days=30)
+    event = world.event(closes_at=later, documents_until=later, starts_at=later, ends_at=later)
     student = person.student()
     registration = person.start(event.slug, student)
     version = changed_terms(world)
     clock.move(timedelta(days=8, hours=1))
-    person = world_person_again(world, person)
+    person = again_signed_in(world, person)
     declined = person.post("/account/terms", action="declined", policy=str(version.id))
     assert declined.status_code == 303
     page = person.get("/account/terms")
