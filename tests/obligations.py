@@ -133,6 +133,13 @@ CONTROLS = {
 }
 
 REQUIREMENTS = {
+    "H5": "29 days refused; banner each day, everybody told once; at the end all gone, certificate verifies",
+    "J4": "minors counted by age and purpose, finished once a year, children's rules on every page",
+    "J5": "no event with identity documents opens without a confirmed assessment of them all",
+    "A3": "key passages in bold in the policy and where a picture is chosen",
+    "A4": "version and date shown; tomorrow's readable, not in force; any two compared",
+    "A6": "every purpose has its place that asks the ledger; an ungranted one raises",
+    "K1": "two people, forced material, told once by every channel, asked before anything else",
     "E4": "shortest periods with their article; what the law keeps after closing",
     "G6": "what the law keeps is sealed off the site; out on an order of two people",
     "H4": "backup and restore: tombstones and holds replayed, seats counted, nobody signed in",
@@ -179,6 +186,24 @@ REQUIREMENTS = {
 
 # Clauses of the policy: what the site has to do, as the person who reads it would check.
 CLAUSES: dict[str, str] = {
+    "S-078": "an end less than 30 days ahead is refused; a banner on each day until then",
+    "S-079": "after the end: buckets empty, keys gone, the certificate verifies",
+    "S-001": "key passages in bold in the policy and at the upload",
+    "S-002": "warned before an optional or sensitive field, without a script",
+    "S-003": "the box is empty, refusing as easy, the full text one tap away",
+    "S-004": "without consent 422 and no row; the ledger cannot be rewritten",
+    "S-005": "an upload with the policy's consent alone is refused",
+    "S-006": "a consent names the organizer as it was; renamed, asked again",
+    "S-008": "the consequence before the refusal; the rest stays usable",
+    "S-010": "version and date; not applied before its day",
+    "S-012": "unknown keys change nothing; a question without purpose cannot be published",
+    "S-013": "a whole enrolment with every optional consent refused",
+    "S-014": "an ungranted purpose raises, a new one asks at its next use",
+    "S-105": "any two versions compared, with the change list",
+    "S-106": "who did not agree keeps the old recipients and periods",
+    "S-107": "declined: reading, export and closing open, nothing new begins",
+    "S-108": "each act names the version of its time",
+    "S-109": "a changed recipient cannot be called minor; six kinds as data",
     "S-067": "the hotline is in every message that leaves the site",
     "S-020": "what touches an account's safety is told by every verified channel",
     "S-087": "past its period: gone, and the run says so",
@@ -194,6 +219,7 @@ CLAUSES: dict[str, str] = {
     "S-055": "what only an order keeps is in no list, no calls, no search of staff",
     "S-104": "suspended or expired: release and import refused",
     "S-103": "an import without a source on record: 409; people are told, then asked",
+    "S-027": "duplicates flagged with a reason, registration goes on, a person decides, appeal",
     "S-102": "one click ends every session and holds every document back until a reset",
     "S-034": "nothing goes to a party that no agreement binds",
     "S-016": "a reset keeps the second factor, tells the owner, and shows staff no password",
@@ -239,6 +265,19 @@ CLAUSES: dict[str, str] = {
 
 # What the law asks beyond the policy.
 LAW: dict[str, str] = {
+    "L-07": "minors' audit: the pack exports; the task comes on 1 December, late in February",
+    "L-22": "the record of processing names every category, its level and measures",
+    "L-23": "persons counted; the alarm at four fifths of each threshold",
+    "L-24": "record of processing as a table, evidence of all in one command",
+    "L-25": "no publishing without an assessment; none deleted before three years",
+    "L-29": "security.txt says whom to write to",
+    "L-34": "company and filing numbers on the home page, and the end when announced",
+    "L-01": "both lists in the policy; an empty part keeps it from being made",
+    "L-02": "consent for identity documents of its own, with necessity and impact",
+    "L-03": "changed recipients stop the hand-over until agreed to",
+    "L-04": "13 years and 364 days: the guardian; on the birthday one's own consent",
+    "L-09": "optional consents gate nothing for a minor either",
+    "L-13": "a change of owner forces notice with the recipient's name and contact",
     "L-16": "a body from abroad is refused, with what to tell it",
     "L-28": "without the promise to report incidents in time an agreement is invalid",
     "L-12": "at a contract's end the confirmation of deletion is due, and staff hear of it",
