@@ -57,6 +57,7 @@ from heyan.retention.models import AuthorityQuery, HoldSubject, LegalHold
 from heyan.rights import copies
 from heyan.rights import requests as rights
 from heyan.rights.models import PartyNews, RightsKind, RightsParty
+from heyan.safety.models import FlagKind, FlagState, SafetyFlag, SafetySubject
 from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
 from tests.approvals import somebody
@@ -170,6 +171,7 @@ ARGUMENTS |= {
 ARGUMENTS |= {
     "hold_id": lambda universe: universe.ids["hold"],
     "query_id": lambda universe: universe.ids["query"],
+    "flag_id": lambda universe: universe.ids["flag"],
 }
 ARGUMENTS |= {
     "alert_id": lambda universe: universe.ids["alert"],
@@ -184,6 +186,7 @@ ARGUMENTS |= {
     "viewings.confirm:key_id": lambda universe: universe.ids["proven_key"],
     "viewings.reject:key_id": lambda universe: universe.ids["proven_key"],
 }
+ARGUMENTS |= {"assessment_id": lambda universe: universe.ids["assessment"]}
 # What is one clerk's own among the staff: a colleague with the same permission finds none of it.
 CLERKS = {
     f"viewings.{name}"
@@ -480,6 +483,7 @@ def _things(universe: Universe) -> None:
     _rights(universe)
     _assistance(universe)
     _keeping(universe)
+    _safety(universe)
     draft = world.event(status=EventStatus.DRAFT, with_key=False)
     universe.ids["draft"] = draft
     (found,) = world.rows("SELECT id FROM event_fields WHERE event_id = :e LIMIT 1", e=draft.id)
@@ -514,6 +518,24 @@ def _things(universe: Universe) -> None:
             {"i": notice, "a": universe.accounts["student_a"], "t": moment},
         )
         universe.ids["notice"] = notice
+
+
+def _safety(universe: Universe) -> None:
+    """A flag about student A's account that nobody decided about."""
+    account_id, moment = universe.accounts["student_a"], clock.now()
+    with universe.world.session() as session:
+        flag = SafetyFlag(
+            kind=FlagKind.TWO_NETWORKS,
+            state=FlagState.OPEN,
+            account_id=account_id,
+            raised_at=moment,
+            delete_after=moment + timedelta(days=180),
+        )
+        session.add(flag)
+        session.flush()
+        session.add(SafetySubject(flag_id=flag.id, account_id=account_id))
+        session.commit()
+        universe.ids["flag"] = flag.id
 
 
 def _export(universe: Universe) -> None:

@@ -111,7 +111,8 @@ FIRST_HALF = (
             " the kinds of document; if any of that changes, we ask again.**",
             "**They serve to verify identity and nothing else: no face recognition, no comparing"
             " of people's pictures, no statistics, and no page of yours or of visitors shows them"
-            " again.**",
+            " again.** The one exception stands under [“Other uses”](#uses): within one event,"
+            " looking for the very same ID number and the very same file.",
             points(
                 "At the moment of upload a picture is brought into a standard format, rid of place"
                 " and other hidden data, and marked “identity verification only” (except portraits"
@@ -177,6 +178,11 @@ FIRST_HALF = (
         (
             points(
                 "Registrations and courses: the details of your account that the event needs.",
+                "Against impersonation: within one event we check whether somebody used another's ID"
+                " number, or handed in the very same file as another person. Compared are marks"
+                " made with that event's key, in the program that faces nobody; not how pictures"
+                " look, and never across events. A mark goes with the number or file it is of,"
+                " and once the event's key is destroyed nobody can compare any more.",
                 "Against impersonation and abuse: limits within short times, unusual sign-ins, many"
                 " accounts from one source, documents used twice."
                 " **No program turns a registration down by itself; a person judges, gives the"
