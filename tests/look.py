@@ -48,6 +48,8 @@ class Read(HTMLParser):
     references: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    # How deep the outermost element lies that is not shown; 0 outside of one.
+    hidden: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -72,8 +74,11 @@ class Read(HTMLParser):
             self.faults.append(f"<{tag}> has an attribute twice")
         if tag not in VOID:
             self.open.append(tag)
+            if "hidden" in found and not self.hidden:
+                self.hidden = len(self.open)
         self.titles += tag == "title"
-        self.headings += tag == "h1"
+        # A page that shows one part or the other has a heading for each.
+        self.headings += tag == "h1" and not self.hidden
         self.mains += tag == "main"
         self.lang = found.get("lang", "") if tag == "html" else self.lang
         if "id" in found:
@@ -101,3 +106,5 @@ class Read(HTMLParser):
             return
         if not self.open or self.open.pop() != tag:
             self.faults.append(f"</{tag}> closes something else")
+        if len(self.open) < self.hidden:
+            self.hidden = 0
