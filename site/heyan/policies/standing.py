@@ -48,7 +48,7 @@ def _said(version: Any, account_id: Any, *said: PolicySaid) -> ColumnElement[boo
 
 
 def _unanswered(moment: Any) -> Any:
-    account = bindparam("account")
+    account: Any = bindparam("account")
     return (
         select(PolicyVersion)
         .where(
