@@ -191,6 +191,8 @@ class RefuseForm(Form):
     ground = SelectField(_l("依据"), choices=[("", _l("请选择")), *_choices(wording.REFUSALS)])
     answer = TextAreaField(
         _l("给对方的解释"),
+        # The written answer stands on the same page.
+        id="refuse-answer",
         description=_l("会与救济途径一起发给对方"),
         filters=[strip],
         validators=[DataRequired(_l("请写明解释")), Length(max=LONG)],
