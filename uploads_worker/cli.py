@@ -221,12 +221,19 @@ def _inventory(_given: argparse.Namespace, settings: WorkerSettings) -> int:
 
 
 def _verify(_given: argparse.Namespace, settings: WorkerSettings) -> int:
-    from uploads_worker import audit_chain
+    from uploads_worker import audit_chain, audit_times
 
-    count, fault = audit_chain.verify(Context.open(settings))
+    context = Context.open(settings)
+    count, fault = audit_chain.verify(context)
     if fault is None:
         say(f"the audit trail holds: {count} entries")
-        return 0
+        times = audit_times.check(context)
+        if times.monotonic:
+            say(f"times run forward over {times.seals} seals")
+            return 0
+        say(f"CLOCK: {len(times.backward)} seals are earlier than the one before:", *times.backward)
+        say(f"{times.late_entries} entries are later than their seal, from {times.first_late} on")
+        return 1
     say(f"BROKEN ({fault.kind}): {fault.message}")
     say(f"{count} entries before it hold")
     return 1

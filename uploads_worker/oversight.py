@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
@@ -12,9 +13,11 @@ from heyan.access import Role
 from heyan.approvals.grants import tell
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
+from heyan.notifications import outbox
 from heyan.notifications.service import notify
 from heyan.oversight import alerts
 from heyan.oversight.models import Finding, Training
+from uploads_worker import audit_chain
 from uploads_worker.context import Context
 
 # Entries of a slow transaction are seen late; the hourly look makes up for a worker that was away.
@@ -38,6 +41,26 @@ def tend_oversight(context: Context) -> None:
         alerts.watch(session, WORKER, back=LONG_AGO)
     _findings(context)
     _training(context)
+
+
+def anchor_outside(context: Context) -> Path | None:
+    """Anchor the audit's head in a file, and mail a new one to ``AUDIT_ANCHOR_EMAIL`` (C-65).
+
+    Whoever has the mails can later show that the head was another one (`audit verify` takes the
+    files; the seal in it is the root's). It holds a place, a digest and a time, nothing else.
+    """
+    known = set(context.settings.anchors.glob("anchor-*.json"))
+    target = audit_chain.anchor(context)
+    address = context.settings.anchor_email
+    if target is None or target in known or not address or "email" not in context.settings.channels:
+        return target
+    with context.sessions() as session, transaction(session):
+        outbox.send(
+            session, context.settings, kind="audit_anchor", email=address,
+            title=target.name, text=target.read_text("utf-8"),
+        )  # fmt: skip
+        record(session, WORKER, "audit.mail_anchor", "audit_chain", target.stem)
+    return target
 
 
 def _findings(context: Context) -> None:

@@ -71,6 +71,12 @@ class WorkerSettings(Common):
         secret=True,
     )
     anchors: Path = setting("AUDIT_ANCHORS", "folder of the audit's hourly anchors", read=folder)
+    anchor_email: str = setting(
+        "AUDIT_ANCHOR_EMAIL",
+        "address outside the company's hosts that each hour's anchor is mailed to",
+        default="",
+        source="CONTROLS C-65",
+    )
     smtp_host: str = setting("SMTP_HOST", "mail server that messages go out by", default="")
     smtp_port: int = setting("SMTP_PORT", "its port", read=whole(1, 65535), default=465)
     smtp_security: str = setting(

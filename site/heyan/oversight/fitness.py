@@ -30,7 +30,7 @@ def valid_until(session: Session, account_id: uuid.UUID) -> dict[TrainingKind, d
         .where(Training.account_id == account_id)
         .group_by(Training.kind)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def unaccepted(session: Session, account_id: uuid.UUID) -> list[InternalRule]:

@@ -66,13 +66,10 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
     staff = (*within, AuditEntry.actor_kind == "staff")
     day = func.to_char(func.timezone("Asia/Shanghai", AuditEntry.at), "YYYY-MM-DD")
     with transaction(session):
-        by_action = dict(
-            session.execute(
-                select(AuditEntry.action, func.count()).where(*within).group_by(AuditEntry.action)
-            )
-            .tuples()
-            .all()
-        )
+        actions = session.execute(
+            select(AuditEntry.action, func.count()).where(*within).group_by(AuditEntry.action)
+        ).all()
+        by_action: dict[str, int] = {row[0]: row[1] for row in actions}
         days = session.execute(
             select(day.label("day"), func.count()).where(*staff).group_by("day").order_by("day")
         ).all()
@@ -89,15 +86,12 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
             .order_by(func.count().desc(), AuditEntry.actor_id, AuditEntry.action)
             .limit(MOST + 1)
         ).all()
-        raised = dict(
-            session.execute(
-                select(StaffAlert.rule, func.count())
-                .where(StaffAlert.raised_at >= since, StaffAlert.raised_at < until)
-                .group_by(StaffAlert.rule)
-            )
-            .tuples()
-            .all()
-        )
+        told = session.execute(
+            select(StaffAlert.rule, func.count())
+            .where(StaffAlert.raised_at >= since, StaffAlert.raised_at < until)
+            .group_by(StaffAlert.rule)
+        ).all()
+        raised: dict[str, int] = {row[0]: row[1] for row in told}
         name = "oversight.show_report" if form == "page" else "oversight.export_report"
         record(
             session, actor, name, "report", form=form, since=since.isoformat(),
