@@ -29,6 +29,7 @@ from heyan.access import GRANTS, Permission, Realm, Role, Scenario, requirement_
 from heyan.accounts import people, sessions
 from heyan.accounts.models import Account, FactorReset, IdentityProof, Passkey
 from heyan.approvals import grants, requests
+from heyan.assessments import service as assessments
 from heyan.assistance import changes
 from heyan.assistance.models import ChangeKind
 from heyan.audit.service import OPERATOR, Actor
@@ -587,6 +588,13 @@ def _keeping(universe: Universe) -> None:
         session.add_all([held, query])
         session.commit()
         universe.ids["hold"], universe.ids["query"] = held.id, query.id
+        weighed = assessments.Facts(
+            subject="核验", necessity="必要", risks="风险", measures="措施", conclusion="可以",
+            review_at=now + timedelta(days=90),
+        )  # fmt: skip
+        universe.ids["assessment"] = assessments.write(
+            session, Actor("staff", universe.accounts["operations"]), weighed
+        ).id
 
 
 def _rights(universe: Universe) -> None:

@@ -26,6 +26,7 @@ from heyan.contacts.models import (
     Recording,
     RecordingKey,
     RecordingKeyStatus,
+    RecordingPart,
     RecordingState,
 )
 from heyan.custody import signing
@@ -33,7 +34,7 @@ from heyan.db import transaction
 from heyan.decisions.models import Decision
 from heyan.documents.models import Document, Tombstone
 from heyan.events.models import Event, EventStatus, VaultKey, VaultKeyStatus
-from heyan.leads.models import Lead
+from heyan.leads.models import DoNotContact, Lead
 from heyan.notifications.service import notify
 from heyan.releases.models import Release
 from heyan.retention import holds
@@ -48,6 +49,16 @@ from uploads_worker.keeping import archive
 
 PAGE = 200
 BECAUSE = "service_end"
+# What stays for its own period under ids that lead to nobody, or as a proof of duties done.
+STILL_SWEPT = (
+    "agreement.document",
+    "consent.guardian",
+    "legal.order",
+    "message.body",
+    "rights.request",
+    "safety.flag",
+    "security_log",
+)
 log = structlog.get_logger("worker")
 
 
@@ -184,6 +195,7 @@ def _rows(context: Context) -> None:
         gone = {}
         for name, statement in (
             ("leads", delete(Lead).where(holds.not_held("lead", Lead.id))),
+            ("do_not_contact", delete(DoNotContact)),
             ("contacts", delete(Contact).where(holds.not_held("contact", Contact.id))),
             ("usage_hits", delete(UsageHit)),
             ("usage_visitors", delete(UsageVisitor)),
@@ -229,7 +241,7 @@ def _kept_keys(session: Session) -> set[str]:
         )
     )
     kept |= set(session.scalars(select(Document.object_key).where(Document.destroyed_at.is_(None))))
-    parts = recordings.RecordingPart
+    parts = RecordingPart
     kept |= set(
         session.scalars(
             select(parts.object_key)
@@ -247,12 +259,10 @@ def _certificate(
     context: Context, session: Session, ending_id: uuid.UUID, left: int
 ) -> dict[str, Any]:
     """Return what was destroyed and what stays by which law until when; counts alone."""
-    destroyed = {
-        kind: count
-        for kind, count in session.execute(
-            select(Tombstone.subject_kind, func.count()).group_by(Tombstone.subject_kind)
-        )
-    }
+    counted = session.execute(
+        select(Tombstone.subject_kind, func.count()).group_by(Tombstone.subject_kind)
+    )
+    destroyed = {row[0]: row[1] for row in counted}
     held_events = select(Event.id).where(Event.status != EventStatus.ENDED)
     keys = session.scalar(
         select(func.count())
@@ -266,10 +276,19 @@ def _certificate(
         "ended_at": now.isoformat(),
         "destroyed": destroyed,
         "kept": _kept(session, now),
+        "swept_at_its_period": _swept(now),
         "objects_left": left,
         "objects_kept_by_law": len(_kept_keys(session)),
         "keys_left": keys or 0,
         "root": signing.key_id(context.keyring.root.public_key()),
+    }
+
+
+def _swept(now: datetime) -> dict[str, str]:
+    """Return what else a duty keeps, with the day after which the sweep leaves nothing of it."""
+    return {
+        key: (now + timedelta(days=REGISTRY[key].days or 0)).date().isoformat()
+        for key in STILL_SWEPT
     }
 
 

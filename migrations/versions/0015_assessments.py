@@ -134,6 +134,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_minors_audits_written_by", "minors_audits", ["written_by"])
     grant(WEB, WORKER)
+    # At the end of the service nobody is called any more.
+    op.execute("GRANT DELETE ON do_not_contact TO heyan_worker")
 
 
 downgrade = no_way_back

@@ -26,8 +26,13 @@ ALARM_FIFTHS = 4
 class Company(Protocol):
     """Who answers for the processing."""
 
-    company_name: str
-    privacy_officer: str
+    @property
+    def company_name(self) -> str:
+        """Its name; empty where none is set."""
+
+    @property
+    def privacy_officer(self) -> str:
+        """Who is responsible for personal data; empty where nobody is set."""
 
 
 def heads() -> list[str]:

@@ -15,12 +15,14 @@ from heyan import clock, paging, web
 from heyan.access import Permission, public, requires
 from heyan.accounts.pages import client
 from heyan.assessments import drafting, minors, processing, service
+from heyan.assessments.cli import assessments_cli
 from heyan.assessments.forms import AssessmentForm, MinorsForm
 from heyan.events import reading
 from heyan.events.models import Event
 
 staff_pages = Blueprint("staff_assessments", __name__, url_prefix="/staff/assessments")
-public_pages = Blueprint("assessments", __name__)
+public_pages = Blueprint("assessments", __name__, cli_group=None)
+public_pages.cli.add_command(assessments_cli)
 Page = str | AnyResponse | tuple[str, int]
 
 

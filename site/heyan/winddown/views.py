@@ -16,7 +16,7 @@ from heyan.winddown.cli import winddown_cli
 from heyan.winddown.forms import EndingForm
 
 staff_pages = Blueprint("staff_winddown", __name__, url_prefix="/staff/winddown")
-public_pages = Blueprint("winddown", __name__)
+public_pages = Blueprint("winddown", __name__, cli_group=None)
 public_pages.cli.add_command(winddown_cli)
 Page = str | AnyResponse | tuple[str, int]
 

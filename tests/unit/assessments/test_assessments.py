@@ -7,6 +7,7 @@ import io
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -214,4 +215,30 @@ def test_children_have_rules_of_their_own_on_every_page(world: World) -> None:
     assert "/privacy/children" in visitor.get("/").text
     words = words_of(visitor.get("/privacy/children"))
     for said in ("监护人", "可以拒绝", "个人信息保护负责人"):
+        assert said in words
+
+
+def test_the_evidence_is_one_command(world: World, address: str, tmp_path: Path) -> None:
+    """L-24: registry, ledger and audit counts, and the tests of each control."""
+    assessed(world, event_id(address))
+    done = world.app.test_cli_runner().invoke(
+        args=["assessments", "evidence", str(tmp_path / "pack")]
+    )
+    assert done.exit_code == 0, done.output
+    tables = {
+        one.stem: list(csv.reader(one.open(encoding="utf-8-sig")))
+        for one in (tmp_path / "pack").glob("*.csv")
+    }
+    assert set(tables) == {"processing", "ledger", "audit", "assessments", "controls"}
+    assert len(tables["processing"]) == len(CATEGORIES) + 1
+    assert any(line[0] == "assessments.confirm" for line in tables["audit"])
+    assert len(tables["controls"]) > 100
+    assert "persons" in (tmp_path / "pack" / "facts.json").read_text("utf-8")
+
+
+def test_the_home_page_names_company_and_filings(world: World) -> None:
+    """L-34."""
+    words = words_of(world.app.test_client().get("/"))
+    for said in (world.settings.company_name, world.settings.icp_number):
+        assert said
         assert said in words

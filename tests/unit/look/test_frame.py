@@ -53,7 +53,7 @@ def test_only_public_pages_are_left_to_search_engines(visitor: FlaskClient, pers
 
 
 def test_security_txt_says_whom_to_write_to(visitor: FlaskClient) -> None:
-    """RFC 9116: a contact, and an end within a year."""
+    """L-29, RFC 9116: a contact, and an end within a year."""
     text = visitor.get("/.well-known/security.txt").text
     assert text.startswith("Contact: ")
     assert "\nExpires: " in text
