@@ -80,6 +80,10 @@ def _prepare(context: Context, viewing_id: uuid.UUID) -> Order | None:
         row = session.get(Viewing, viewing_id, with_for_update=True, populate_existing=True)
         if row is None or row.state is not ViewingState.ORDERED:
             return None
+        if standing.owner_frozen(session, viewing_id):
+            # Approved, yet held back until the account is its owner's again (S-102).
+            log.info("viewing.waits_for_owner", viewing_id=str(viewing_id))
+            return None
         approval = standing.approval(session, row)
         if approval is not None:
             row.object_key = new_key("v")
@@ -119,6 +123,9 @@ def _offer(session: Session, order: Order, made: Made) -> bool:
         if row is None or row.state is not ViewingState.ORDERED:
             return False
         if row.object_key != order.object_key:
+            return False
+        if standing.owner_frozen(session, row.id):
+            row.object_key = None
             return False
         included = [one for one in order.subjects if one not in made.problems]
         if order.kind == "document":

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.approvals.models import AccessRequest
+from heyan.assistance.models import AccountFreeze
 from heyan.contacts.models import Recording
 from heyan.documents.models import Document
+from heyan.registrations.models import Registration
 from heyan.viewings.models import StaffKey, StaffKeyStatus, Viewing, ViewingItem, ViewingState
 from heyan.viewings.service import subject_ids
 
@@ -53,6 +55,8 @@ def live(session: Session, viewing: Viewing) -> Confirmed | None:
         return None
     if gone_subjects(session, viewing.id) or not _key_stands(session, viewing):
         return None
+    if owner_frozen(session, viewing.id):
+        return None
     return approval(session, viewing)
 
 
@@ -77,6 +81,18 @@ def gone_subjects(session: Session, viewing_id: uuid.UUID) -> bool:
         is not None
         for table in (Document, Recording)
     )
+
+
+def owner_frozen(session: Session, viewing_id: uuid.UUID) -> bool:
+    """Tell whether a document's account is in strange hands: nothing of it is shown (S-102)."""
+    rows = (
+        select(AccountFreeze.id)
+        .join(Registration, Registration.account_id == AccountFreeze.account_id)
+        .join(Document, Document.registration_id == Registration.id)
+        .join(ViewingItem, ViewingItem.subject_id == Document.id)
+        .where(ViewingItem.viewing_id == viewing_id, AccountFreeze.ended_at.is_(None))
+    )
+    return session.scalars(rows.limit(1)).first() is not None
 
 
 def _key_stands(session: Session, viewing: Viewing) -> bool:
