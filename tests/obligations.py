@@ -212,7 +212,7 @@ CLAUSES: dict[str, str] = {
     "S-085": "a category's level decides how each stage is done",
     "S-080": "six stages said of every category; a rule not accepted in time: L3 off",
     "S-081": "an expired exam or course: L3 off until passed, and reminded before",
-    "S-089": "the 51st reveal in an hour, nights, own name, denials: told once, never closed by them",
+    "S-089": "the 51st reveal in an hour, nights, own name, denials: told once",
     "S-094": "the report of a period as page, CSV and PDF; findings with owner and day",
     "S-076": "what the law keeps of a closed account ends after three years",
     "S-075": "time travel: nothing overdue; a failed or missing sweep stands on the page",

@@ -20,8 +20,8 @@ from uploads_worker.context import Context
 OUTSIDE = "anchors@example.org"
 
 
-def _mails(world: World) -> list[Message]:
-    with world.session() as session:
+def _mails(context: Context) -> list[Message]:
+    with context.sessions() as session:
         return list(session.query(Message).filter_by(kind="audit_anchor"))
 
 
@@ -29,11 +29,11 @@ def test_each_new_anchor_is_mailed_outside_once(world: World, context: Context) 
     """C-65: hourly, outside the database; it holds a place, a digest and a time."""
     settings = dataclasses.replace(context.settings, anchor_email=OUTSIDE, channels=("email",))
     outward = dataclasses.replace(context, settings=settings)
-    before = len(_mails(world))
+    before = len(_mails(context))
     entries(world, colleague(world, Role.SERVICE).account_id, "leads.listed", 1)
     target = oversight.anchor_outside(outward)
     oversight.anchor_outside(outward)
-    mails = _mails(world)
+    mails = _mails(context)
     assert target is not None
     assert len(mails) in (before + 1, before + 2)  # the mail itself is an entry
     assert mails[-1].address == OUTSIDE
