@@ -234,7 +234,7 @@ def _flag_of(
         .where(SafetySubject.registration_id.in_(ids))
         .order_by(SafetyFlag.id)
     ).all()
-    about: dict[uuid.UUID, set[uuid.UUID]] = {}
+    about: dict[uuid.UUID, set[uuid.UUID | None]] = {}
     for flag_id, state, registration_id in flags:
         about.setdefault(flag_id, set()).add(registration_id)
         if state is FlagState.OPEN:
