@@ -23,6 +23,8 @@ from heyan.approvals import grants
 from heyan.assessments import drafting as assessments
 from heyan.events import editing
 from heyan.organizations import service as organizations
+from heyan.oversight import training
+from heyan.oversight.models import TrainingKind
 from heyan.policies import service, texts
 from heyan.policies.models import PolicyKind
 from heyan.releases import recipients
@@ -78,6 +80,7 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 demo.staff[role] = demo_people.let_in(
                     session, quick, Realm.STAFF, login, name, kind
                 )
+            _train(demo)
             _grants(demo)
             for name, contact in ORGANIZERS.items():
                 demo.organizations[name] = _organization(demo, name, contact)
@@ -106,6 +109,22 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     shown |= {role: person.shown() for role, person in demo.staff.items()}
     shown["service"] |= clerk_key
     return shown
+
+
+def _train(demo: _Demo) -> None:
+    """Record everybody's course and exam, without which nobody is shown L3: by a colleague."""
+    moment = clock.now()
+    for role, person in demo.staff.items():
+        by = demo.staff["privacy_officer" if role == "administrator" else "administrator"]
+        for kind in TrainingKind:
+            training.add(
+                demo.session,
+                by.actor,
+                person.id,
+                kind,
+                passed_at=at(moment, -7, 9),
+                valid_until=at(moment, 358, 18),
+            )
 
 
 def _grants(demo: _Demo) -> None:
