@@ -109,9 +109,11 @@ def shown_to_staff(steps: list[CustodyEvent]) -> list[Shown]:
     found = []
     for one in by_viewing.values():
         facts = one[C.SHOWN].details if C.SHOWN in one else {}
-        times = [one[at].at if at in one else None for at in (C.COPIED, C.SHOWN, C.COPY_DESTROYED)]
+        made, seen, gone = (
+            one[at].at if at in one else None for at in (C.COPIED, C.SHOWN, C.COPY_DESTROYED)
+        )
         roles = [str(ROLE_NAMES.get(role, role)) for role in facts.get("approved_by", [])]
-        found.append(Shown(*times, PURPOSES.get(str(facts.get("purpose"))), roles))
+        found.append(Shown(made, seen, gone, PURPOSES.get(str(facts.get("purpose"))), roles))
     return found
 
 
