@@ -89,7 +89,7 @@ CONTROLS = {
         31: "throttles by account and source, shared; a known device stays in",
         32: "known and unknown: same body, status and time",
         33: "activation codes: random, once, expiring, never the password",
-        34: "a lost factor: met or called back, two people, 72 hours, the owner told and able to stop",
+        34: "a lost factor: met or called back, two people, 72 hours, the owner can stop it",
         35: "a reset keeps the second factor and ends sessions; nobody learns a secret",
         36: "a password alone reaches no staff or organizer address, by any method",
         37: "a code or a passkey's answer is good once; two steps back is refused",
@@ -134,7 +134,7 @@ CONTROLS = {
 }
 
 REQUIREMENTS = {
-    "H5": "29 days refused; banner each day, everybody told once; at the end all gone, certificate verifies",
+    "H5": "29 days refused; banner, everybody told once; then all gone, certificate verifies",
     "J4": "minors counted by age and purpose, finished once a year, children's rules on every page",
     "J5": "no event with identity documents opens without a confirmed assessment of them all",
     "A3": "key passages in bold in the policy and where a picture is chosen",
@@ -147,7 +147,7 @@ REQUIREMENTS = {
     "H3": "a legal hold by an order: two people, scope, end; released, clocks run on",
     "K3": "no import without the recorded source and commitment",
     "K2": "a release to a party without a valid agreement is refused, and says so",
-    "B4": "back in by possession: a code to the number on file; a lost number by two clerks and 72 hours",
+    "B4": "back in by possession: a code to the number on file; a lost number by two clerks",
     "A1": "nothing personal before consent; never ticked beforehand",
     "A2": "the ledger keeps who, what, version, text, when and where; append-only",
     "A5": "refusing what is not necessary blocks nothing",
@@ -219,7 +219,7 @@ CLAUSES: dict[str, str] = {
     "S-073": "nothing at L3 or L4 is kept as long as the account but what signs in",
     "S-065": "one approver: 403; out comes the order's scope alone, as ciphertext, once",
     "S-064": "database, bucket and keyring open no archived object; the offline key does",
-    "S-059": "a hold by two people outlives sweep, closing, event's end; release lets clocks run on",
+    "S-059": "a hold by two people outlives sweep, closing and event; release lets clocks run on",
     "S-056": "yesterday's backup restored: what was destroyed stays destroyed; 35 days kept",
     "S-055": "what only an order keeps is in no list, no calls, no search of staff",
     "S-104": "suspended or expired: release and import refused",

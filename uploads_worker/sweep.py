@@ -145,11 +145,7 @@ def _releases(context: Context) -> int:
 def _orphans(context: Context) -> int:
     """Remove sealed objects that no row knows, and those whose row says they were destroyed."""
     # Parts of recordings have rows and a sweep of their own.
-    found = (
-        one
-        for one in context.objects.list_sealed()
-        if not one.key.startswith(f"{PREFIX}/")
-    )
+    found = (one for one in context.objects.list_sealed() if not one.key.startswith(f"{PREFIX}/"))
     return _remove_unknown(context, found, (Document, ArchiveItem), context.objects.destroy_sealed)
 
 

@@ -22,6 +22,7 @@ from heyan.agreements import service as agreements
 from heyan.approvals import grants
 from heyan.assessments import drafting as assessments
 from heyan.events import editing
+from heyan.events.models import Event
 from heyan.organizations import service as organizations
 from heyan.oversight import training
 from heyan.oversight.models import TrainingKind
@@ -218,7 +219,7 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
     return event.id
 
 
-def _assess(demo: _Demo, event: editing.Event) -> None:
+def _assess(demo: _Demo, event: Event) -> None:
     """Weigh an event's documents as operations does, and have the privacy officer confirm it."""
     with force_locale("zh_CN"):
         facts = assessments.drafted(event)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -90,9 +91,12 @@ def _draft(session: Session, account_id: uuid.UUID, slug: str) -> uuid.UUID:
 
 
 def _log(session: Session, settings: Settings, clerk: DemoPerson, student_id: uuid.UUID) -> None:
-    def write(**entry: object) -> uuid.UUID:
-        facts = {"channel": ContactChannel.CALL, "direction": ContactDirection.INCOMING, **entry}
-        written = contacts.Entry(**facts)  # type: ignore[arg-type] - named just above
+    def write(**entry: Any) -> uuid.UUID:
+        facts: dict[str, Any] = {
+            "channel": ContactChannel.CALL,
+            "direction": ContactDirection.INCOMING,
+        }
+        written = contacts.Entry(**(facts | entry))
         return contacts.write_down(session, settings, clerk.actor, EVIDENCE, written)
 
     write(

@@ -106,9 +106,7 @@ def upgrade() -> None:
         "ix_messages_waiting", "messages", ["next_at"],
         postgresql_where=sa.text("ended_at IS NULL"),
     )  # fmt: skip
-    op.create_index(
-        "ix_messages_number_at", "messages", ["channel", "address_index", "created_at"]
-    )
+    op.create_index("ix_messages_number_at", "messages", ["channel", "address_index", "created_at"])
     op.create_index("ix_messages_source_at", "messages", ["source_index", "created_at"])
     op.create_index("ix_messages_channel_claimed", "messages", ["channel", "claimed_at"])
     op.create_index(op.f("ix_messages_account_id"), "messages", ["account_id"])

@@ -36,11 +36,7 @@ TIME = sa.DateTime(timezone=True)
 def _id(name: str, table: str, target: str = "", *, empty: bool = True) -> sa.Column[object]:
     cascade = "CASCADE" if target == "rights_requests" else None
     keys = (
-        [
-            sa.ForeignKey(
-                f"{target}.id", name=op.f(f"fk_{table}_{name}_{target}"), ondelete=cascade
-            )
-        ]
+        [sa.ForeignKey(f"{target}.id", name=op.f(f"fk_{table}_{name}_{target}"), ondelete=cascade)]
         if target
         else []
     )

@@ -120,17 +120,22 @@ def _check_access() -> WerkzeugResponse | None:
     if not person.may(needed.permission):
         _denied(needed.permission, "permission_missing")
         abort(403)
-    if person.password_due and needed.permission is not Permission.OWN_ACCOUNT:
-        if request.method in UNSAFE:
-            abort(403, description=_("密码到期了，请先在“账号”里修改密码。"))
-        return redirect(url_for("accounts.password"))
-    if (answer := _ask_again(person)) is not None:
+    if (answer := _owed(person, needed) or _ask_again(person)) is not None:
         return answer
     if needed.step_up and not person.stepped_up(web.settings()):
         if request.method in UNSAFE:
             abort(403, description=_("这一步需要先重新验证身份，请返回上一页再试。"))
         return redirect(url_for("accounts.step_up", next=request.full_path.rstrip("?")))
     return None
+
+
+def _owed(person: SignedIn, needed: Requirement) -> WerkzeugResponse | None:
+    """Lead to the password page whose password is too old, where that is the rule."""
+    if not person.password_due or needed.permission is Permission.OWN_ACCOUNT:
+        return None
+    if request.method in UNSAFE:
+        abort(403, description=_("密码到期了，请先在“账号”里修改密码。"))
+    return redirect(url_for("accounts.password"))
 
 
 def _ask_again(person: SignedIn) -> WerkzeugResponse | None:

@@ -66,7 +66,7 @@ class Common(CustodyLimits, MessageLimits, SafetyLimits):
     hotline_hours: str = setting("HOTLINE_HOURS", _OPERATOR, default="", production=True)
     channels: tuple[str, ...] = setting(
         "MESSAGE_CHANNELS",
-        "what messages go out by besides the site itself: email, sms; both are set up at the worker",
+        "what messages go out by besides the site itself: email, sms; set up at the worker",
         read=lambda text: choices("email", "sms")(text) if text else (),
         default=(),
     )

@@ -74,7 +74,11 @@ class SafetyLimits:
     """What people are to look at: counted by the worker, and by the web before it asks it to."""
 
     safety_accounts_per_source: int = limit(
-        10, "", "accounts opened from one source before staff look at them", "REQUIREMENTS C6", low=2
+        10,
+        "",
+        "accounts opened from one source before staff look at them",
+        "REQUIREMENTS C6",
+        low=2,
     )
     safety_source_hours: int = limit(
         24, "hours", "accounts of one source are counted together", "REQUIREMENTS C6", high=168

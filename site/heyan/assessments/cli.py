@@ -31,9 +31,7 @@ def evidence(folder: Path) -> None:
     """Write registry, ledger and audit counts, assessments and the tests of each control."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with web.heyan().sessions() as session, force_locale("zh_CN"):
-        _table(
-            folder / "processing.csv", [processing.heads(), *processing.rows(web.settings())]
-        )
+        _table(folder / "processing.csv", [processing.heads(), *processing.rows(web.settings())])
         ledger = session.execute(
             select(ConsentRecord.purpose, ConsentRecord.granted, func.count()).group_by(
                 ConsentRecord.purpose, ConsentRecord.granted

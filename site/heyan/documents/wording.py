@@ -119,17 +119,21 @@ def _wrong_ratio(limit: str, measured: str) -> str:
         "kept": f"{kept}×{left}",
     }
     if kept < has_width:
-        return _(
-            "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太宽。"
-            "请用手机相册的裁剪，左右一共裁去 %(cut)s 像素，裁成 %(kept)s，人像居中，再上传。",
-            cut=has_width - kept,
+        return str(
+            _(
+                "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太宽。"
+                "请用手机相册的裁剪，左右一共裁去 %(cut)s 像素，裁成 %(kept)s，人像居中，再上传。",
+                cut=has_width - kept,
+                **sizes,
+            )
+        )
+    return str(
+        _(
+            "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太高。"
+            "请用手机相册的裁剪，上下一共裁去 %(cut)s 像素，裁成 %(kept)s，头顶留一点空，再上传。",
+            cut=has_height - left,
             **sizes,
         )
-    return _(
-        "照片的宽高比例要是 %(limit)s，这张是 %(measured)s 像素，太高。"
-        "请用手机相册的裁剪，上下一共裁去 %(cut)s 像素，裁成 %(kept)s，头顶留一点空，再上传。",
-        cut=has_height - left,
-        **sizes,
     )
 
 

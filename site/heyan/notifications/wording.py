@@ -34,7 +34,9 @@ _WORDS = {
         "本网站将停止服务，日期公告在网站每一页的最上方。到期后全部个人信息删除或者销毁；"
         "请在此之前办完报名、取得您的信息副本。"
     ),
-    "policy_due": _l("条款的重大变更已经生效，您还没有决定是否同意。在您同意之前，按原来的条款办。"),
+    "policy_due": _l(
+        "条款的重大变更已经生效，您还没有决定是否同意。在您同意之前，按原来的条款办。"
+    ),
     "document_shown": _l("经审批，本站一名工作人员查看了一份材料；原因和批准可以在材料页看到。"),
     "viewing_ready": _l("经批准查看的内容已经备好，只有您的密钥打得开。"),
     "viewing_refused": _l("经批准查看的内容没有制作，请看原因。"),
@@ -175,10 +177,8 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     """Return where the notice leads, as (address, words)."""
     if notice.kind.startswith("account_change_") and realm is Realm.PUBLIC:
         return url_for("assistance.own_changes"), str(_("查看并停止"))
-    if notice.kind.startswith("grant_"):
-        return url_for("staff_approvals.grants"), str(_("看授权"))
-    if notice.kind.startswith("request_") and (asked := notice.params.get("request_id")):
-        return url_for("staff_approvals.show", request_id=asked), str(_("看这个申请"))
+    if notice.kind.startswith(("grant_", "request_")):
+        return _approval_link(notice)
     if agreement_id := notice.params.get("agreement_id"):
         address = url_for("staff_agreements.show", agreement_id=agreement_id)
         return address, str(_("看这份协议"))
@@ -195,6 +195,12 @@ def link_of(notice: Notice, realm: Realm = Realm.PUBLIC) -> tuple[str, str]:
     if registration_id := notice.params.get("registration_id"):
         return url_for("registrations.show", registration_id=registration_id), str(_("看这次报名"))
     return url_for("registrations.index"), str(_("查看我的报名"))
+
+
+def _approval_link(notice: Notice) -> tuple[str, str]:
+    if asked := notice.params.get("request_id"):
+        return url_for("staff_approvals.show", request_id=asked), str(_("看这个申请"))
+    return url_for("staff_approvals.grants"), str(_("看授权"))
 
 
 def _organizer_link(notice: Notice) -> tuple[str, str]:

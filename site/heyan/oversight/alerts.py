@@ -52,7 +52,7 @@ def watch(session: Session, actor: Actor, *, back: timedelta) -> int:
         )
 
 
-def _entries(rule: AlertRule, since: datetime) -> Select[Any]:
+def _entries(rule: AlertRule, since: datetime) -> Select[uuid.UUID | None, datetime]:
     query = select(AuditEntry.actor_id, AuditEntry.at).where(
         AuditEntry.at > since,
         AuditEntry.actor_kind == rule.actor_kind,

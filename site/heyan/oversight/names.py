@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from heyan.accounts.models import Account
 from heyan.accounts.twofold import folded_name
 
 
-def own_name(session: Session, account_id: uuid.UUID | None, *names: str | None) -> dict[str, bool]:
+def own_name(session: Session, account_id: uuid.UUID | None, *names: str | None) -> dict[str, Any]:
     """Return the mark for the audit entry when one of *names* is the looker's; the name stays here.
 
     For ``record(…, **own_name(…))``: nothing is added where the names differ.

@@ -121,7 +121,7 @@ def _reading() -> ColumnElement[bool]:
 
 def _outcome(value: str) -> str:
     words = {"done": _("已完成"), "denied": _("被拒绝"), "failed": _("失败"), "exists": _("已存在")}
-    return words.get(value, value)
+    return str(words.get(value, value))
 
 
 def _overdue(session: Session) -> list[tuple[str, int]]:

@@ -18,8 +18,10 @@ LACKING: dict[str, Any] = {
 def why_off(lacking: Iterable[str]) -> str:
     """Return why somebody is shown no sensitive data, and what to do."""
     faults = _("、").join(str(LACKING[one]) for one in sorted(lacking))
-    return _(
-        "您现在不能查看敏感信息：%(faults)s。请在“培训”页面确认制度；"
-        "完成培训和考试之后，请管理员登记。",
-        faults=faults,
+    return str(
+        _(
+            "您现在不能查看敏感信息：%(faults)s。请在“培训”页面确认制度；"
+            "完成培训和考试之后，请管理员登记。",
+            faults=faults,
+        )
     )

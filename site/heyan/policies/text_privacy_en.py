@@ -178,8 +178,8 @@ FIRST_HALF = (
         (
             points(
                 "Registrations and courses: the details of your account that the event needs.",
-                "Against impersonation: within one event we check whether somebody used another's ID"
-                " number, or handed in the very same file as another person. Compared are marks"
+                "Against impersonation: within one event we check whether somebody used another's"
+                " ID number, or handed in the very same file as another person. Compared are marks"
                 " made with that event's key, in the program that faces nobody; not how pictures"
                 " look, and never across events. A mark goes with the number or file it is of,"
                 " and once the event's key is destroyed nobody can compare any more.",

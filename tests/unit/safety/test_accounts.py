@@ -42,7 +42,9 @@ def opened(world: World, address: str, count: int) -> list[uuid.UUID]:
     return made
 
 
-def flags_of(world: World, account_id: uuid.UUID, kind: str = "two_networks") -> list[tuple[str, str]]:
+def flags_of(
+    world: World, account_id: uuid.UUID, kind: str = "two_networks"
+) -> list[tuple[str, str]]:
     """Return the flags that an account is in: kind and state.
 
     Tests' people all come from one address: that they are many is asked for there alone.
@@ -72,7 +74,9 @@ def test_many_accounts_of_one_source_are_flagged_once_and_all_are_opened(
     assert flags_of(world, made[0], "many_accounts") == []
     made += opened(world, "203.0.113.7", 3)
     run_once(context)
-    assert {tuple(flags_of(world, one, "many_accounts")) for one in made} == {(("many_accounts", "open"),)}
+    assert {tuple(flags_of(world, one, "many_accounts")) for one in made} == {
+        (("many_accounts", "open"),)
+    }
     (other,) = opened(world, "203.0.113.8", 1)
     run_once(context)
     assert flags_of(world, other, "many_accounts") == []
