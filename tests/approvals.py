@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan.access import Realm, Role, Scenario
 from heyan.accounts import people
 from heyan.accounts.models import Account
 from heyan.approvals import grants
-from heyan.approvals.models import StandingGrant
+from heyan.approvals.models import GrantStatus, StandingGrant
 from heyan.audit.service import OPERATOR, Actor
 from tests.enrolment import World
 from tests.oversight import train
@@ -33,7 +34,13 @@ def somebody(session: Session, role: Role) -> Actor:
 
 def grant(session: Session, role: Role, scenario: Scenario, *, days: int = 90) -> StandingGrant:
     """Let *role* see contact data in *scenario* for *days*."""
-    row = grants.propose(
+    waiting = select(StandingGrant).where(
+        StandingGrant.role == role,
+        StandingGrant.scenario == scenario,
+        StandingGrant.status == GrantStatus.PROPOSED,
+    )
+    # Another test may have left one undecided; there is only ever one.
+    row = session.scalars(waiting).first() or grants.propose(
         session, somebody(session, Role.ADMINISTRATOR),
         role=role, scenario=scenario, purpose="日常工作", days=days,
     )  # fmt: skip

@@ -48,6 +48,11 @@ CHROMIUM_OPTIONS = [
 @pytest.fixture(scope="session")
 def engines() -> Iterator[Machine]:
     """A machine whose PostgreSQL and SeaweedFS run, with nothing in them yet."""
+    yield from own_engines()
+
+
+def own_engines() -> Iterator[Machine]:
+    """Run PostgreSQL and SeaweedFS in a folder of their own, and remove it afterwards."""
     home = Path(tempfile.mkdtemp(prefix="heyan-test-"))
     machine = Machine(home, credentials.free_port(), say=lambda _line: None)
     try:

@@ -34,7 +34,7 @@ STOP = signal.SIGINT  # "fast" shutdown: clients are cut off, nothing is lost
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "120",
+    "max_connections": "400",
     "shared_buffers": "128MB",
     "password_encryption": "scram-sha-256",
     "log_min_messages": "warning",

@@ -268,7 +268,7 @@ def accept(rule_id: uuid.UUID) -> Page:
 
 
 @staff_pages.route("/training/people", methods=["GET", "POST"])
-@requires(Permission.TRAINING_MANAGE)
+@requires(Permission.TRAINING_MANAGE, step_up=True)
 def people() -> Page:
     """Show what every colleague has and lacks; write down a course or an exam."""
     form = TrainingForm()

@@ -60,6 +60,9 @@ EXCUSED = {
     "staff_assistance.new_source": "a place where forms come from; opens and shows nothing",
     "staff_assistance.index": "a search; what it finds is masked",
     "staff_assistance.reveal": "level L2, under a live grant, written down with its reason",
+    "staff_assessments.new": "counts only once another person confirms it",
+    "staff_oversight.finding_new": "a finding is written down; it opens and changes nothing",
+    "staff_policies.give_up": "ends a draft; publishes nothing",
     "organizer_rights.confirm": "says that a withdrawn document is destroyed; shows nothing",
 }
 
