@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from heyan import clock, web
 from heyan.winddown import service
+from heyan.winddown.models import ServiceEnding
 
 # What is still served when everything else has ended.
 OPEN_AFTERWARDS = frozenset(
@@ -21,7 +22,7 @@ def close() -> tuple[str, int] | None:
     if request.endpoint in OPEN_AFTERWARDS:
         return None
     try:
-        row = service.announced(web.reading())
+        row = _announced()
     except SQLAlchemyError:
         # Each page says by itself what it cannot do without the database.
         return None
@@ -32,6 +33,14 @@ def close() -> tuple[str, int] | None:
     return render_template(
         "winddown/ended.html", row=row, has_certificate=serves and row.certificate is not None
     ), 410
+
+
+def _announced() -> ServiceEnding | None:
+    if request.method in ("GET", "HEAD"):
+        return service.announced(web.reading())
+    # A body may take minutes to come: no connection of the database waits for it.
+    with web.heyan().readers() as session:
+        return service.announced(session)
 
 
 def ends_on() -> datetime | None:
