@@ -368,14 +368,24 @@ def _passkey(universe: Universe) -> None:
 def _approvals(universe: Universe) -> None:
     """A grant that is proposed, and a request for L4 that waits for both its approvers."""
     with universe.world.session() as session:
-        universe.ids["grant"] = grants.propose(
-            session,
-            Actor("staff", universe.accounts["administrator"]),
-            role=Role.SERVICE,
-            scenario=Scenario.LEADS,
-            purpose="回电",
-            days=30,
-        ).id
+        # Another universe of this process may have left one waiting; there is only ever one.
+        waiting = session.scalar(
+            text(
+                "SELECT id FROM standing_grants WHERE role = 'service' AND scenario = 'leads'"
+                " AND status = 'proposed'"
+            )
+        )
+        universe.ids["grant"] = (
+            waiting
+            or grants.propose(
+                session,
+                Actor("staff", universe.accounts["administrator"]),
+                role=Role.SERVICE,
+                scenario=Scenario.LEADS,
+                purpose="回电",
+                days=30,
+            ).id
+        )
         universe.ids["access_request"] = requests.ask(
             session,
             Actor("staff", universe.accounts["service"]),
