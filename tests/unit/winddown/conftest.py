@@ -32,8 +32,9 @@ def keys_of_its_own(
     keys_before: db.ContactKeys | None, world: object, request: pytest.FixtureRequest
 ) -> Iterator[None]:
     """Use this machine's contact keys during a test, and the others' again afterwards."""
-    own: db.ContactKeys = request.session.stash.setdefault(OWN, db.contact_keys())
-    db._contact_keys = own
+    if OWN not in request.session.stash:
+        request.session.stash[OWN] = db.contact_keys()
+    db._contact_keys = request.session.stash[OWN]
     yield
     db._contact_keys = keys_before
 

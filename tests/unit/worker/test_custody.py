@@ -103,14 +103,14 @@ def test_every_step_has_a_receipt_that_a_stranger_can_check(
     """C3, C-26: a stand-alone tool verifies it by the root's public key; a flipped bit is named."""
     case = submit(world, context)
     assert receipts.sign_lately(context) >= 2
-    assert receipts.sign_all(context) == 0
     rows = world.rows(
         "SELECT event.step, receipt.envelope FROM custody_events AS event"
-        " JOIN custody_receipts AS receipt ON receipt.custody_event_id = event.id"
+        " LEFT JOIN custody_receipts AS receipt ON receipt.custody_event_id = event.id"
         " WHERE event.document_id = :d ORDER BY event.at, event.id",
         d=case.document_id,
     )
     assert {str(row[0]) for row in rows} >= {"received", "sealed"}
+    assert all(row[1] for row in rows)
     public = Ed25519PublicKey.from_public_bytes(context.keyring.root_public_key)
     for number, (step, envelope) in enumerate(rows):
         found = read_receipt(envelope, public)
