@@ -117,7 +117,7 @@ def confirm(
     """Confirm another's request: from now on the delay runs, and the owner is told again.
 
     *browser* are the device tokens of who confirms. Raises `NotFound`, and `ResetRefused` where
-    it is not open, or the two may be one person, or it is the confirming person's own account.
+    it is not open, or who confirms may be who asked, or whose account it is.
     """
     moment = clock.now()
     with transaction(session):
@@ -125,10 +125,11 @@ def confirm(
         if row is None or actor.id is None:
             raise NotFound
         open_ = row.ended_at is None and row.confirmed_at is None
-        if not open_ or row.asked_at <= moment - OPEN_FOR or row.account_id == actor.id:
+        if not open_ or row.asked_at <= moment - OPEN_FOR:
             raise ResetRefused
-        if same_human(session, actor.id, row.asked_by, browser=browser):
-            raise ResetRefused
+        for other in (row.asked_by, row.account_id):
+            if same_human(session, actor.id, other, browser=browser):
+                raise ResetRefused
         row.confirmed_by, row.confirmed_at = actor.id, moment
         row.due_at = moment + timedelta(hours=settings.factor_reset_hours)
         notify(session, row.account_id, "account_factor_reset_confirmed")

@@ -198,16 +198,24 @@ def any_one(session: Session, recipient_id: uuid.UUID) -> Recipient:
     return row
 
 
-def confirm(session: Session, actor: Actor, recipient_id: uuid.UUID, how: str) -> Recipient:
+def confirm(
+    session: Session,
+    actor: Actor,
+    recipient_id: uuid.UUID,
+    how: str,
+    *,
+    browser: Sequence[str] = (),
+) -> Recipient:
     """Record that a staff member compared the fingerprint out of band (*how*).
 
-    Raises `RecipientUnknown`, `SamePerson`, `ForbiddenTransition`.
+    Who proposed the key compares it with nobody, also under a staff account; *browser* as in
+    `approve`. Raises `RecipientUnknown`, `SamePerson`, `ForbiddenTransition`.
     """
     if how not in WAYS or actor.id is None:
         raise RecipientInvalid
     with transaction(session):
         row = _locked(session, recipient_id)
-        if actor.id == row.proposed_by:
+        if accounts.same_human(session, actor.id, row.proposed_by, browser=browser):
             raise SamePerson
         row.status = move_recipient(row.status, RecipientStatus.CONFIRMED)
         row.confirmed_by, row.confirmed_at, row.confirmed_how = actor.id, clock.now(), how

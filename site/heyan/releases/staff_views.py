@@ -77,7 +77,9 @@ def confirm(recipient_id: uuid.UUID) -> Page:
     if not form.validate():
         return _page("confirm", row, form=form, status=422)
     try:
-        recipients.confirm(web.session(), web.actor(), recipient_id, form.how.data)
+        recipients.confirm(
+            web.session(), web.actor(), recipient_id, form.how.data, browser=client().devices
+        )
     except recipients.SamePerson:
         abort(403, description=_("提出密钥的人不能自己核对。"))
     except recipients.ForbiddenTransition:
