@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, load_only
 
 from heyan import clock
@@ -13,11 +13,11 @@ from heyan.access import Role
 from heyan.accounts.models import Account, AccountRole, AccountStatus
 from heyan.agreements.models import Agreement, AgreementDocument, AgreementStatus
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.db import transaction
 from heyan.notifications.service import notify
+from heyan.policies import promises
 from uploads_worker.context import Context
-from uploads_worker.keeping.rules import overdue, rule
+from uploads_worker.keeping.rules import rule
 
 # Days before the end at which staff hear of it; 0 asks for the confirmation of deletion (L-12).
 MARKS = (0, 14, 60)
@@ -69,12 +69,21 @@ def _told(session: Session) -> list[uuid.UUID]:
     )
 
 
-def _over(moment: datetime) -> ColumnElement[bool]:
-    before = moment - timedelta(days=REGISTRY["agreement.document"].days or 0)
-    old = select(Agreement.id).where(
-        or_(Agreement.ended_at <= before, Agreement.valid_until <= before)
+def _over(session: Session, moment: datetime) -> ColumnElement[bool]:
+    """Find texts that are past the period promised when they were uploaded."""
+    row = AgreementDocument
+    over = [
+        promises.past(session, "agreement.document", row.uploaded_at, counted, moment)
+        for counted in (Agreement.ended_at, Agreement.valid_until)
+    ]
+    return exists(
+        select(Agreement.id).where(Agreement.id == row.agreement_id, or_(*over)).correlate(row)
     )
-    return AgreementDocument.agreement_id.in_(old)
+
+
+def _due(session: Session, moment: datetime) -> int:
+    found = select(func.count()).select_from(AgreementDocument).where(_over(session, moment))
+    return session.scalar(found) or 0
 
 
 def forget(context: Context) -> int:
@@ -82,7 +91,7 @@ def forget(context: Context) -> int:
     with context.sessions() as session, transaction(session):
         gone = session.scalars(
             delete(AgreementDocument)
-            .where(_over(clock.now()))
+            .where(_over(session, clock.now()))
             .returning(AgreementDocument.agreement_id)
         ).all()
         for agreement_id in gone:
@@ -95,6 +104,6 @@ RULES = (
         "agreement_documents",
         "agreement.document",
         "agreement_documents",
-        overdue(AgreementDocument, _over),
+        _due,
     ),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import load_only
 
 from heyan import clock
@@ -19,10 +19,10 @@ from heyan.approvals.models import (
 )
 from heyan.approvals.requests import APPROVERS
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.db import transaction
+from heyan.policies import promises
 from uploads_worker.context import Context
-from uploads_worker.keeping.rules import overdue, rule
+from uploads_worker.keeping.rules import outlived, rule
 
 # Days before a grant's end at which administrators and privacy officers hear of it.
 MARKS = (3, 14)
@@ -81,14 +81,11 @@ def tend_approvals(context: Context) -> None:
             record(session, WORKER, "approvals.remind", "request", request.id)
 
 
-def _old(moment: datetime) -> ColumnElement[bool]:
-    return AccessRequest.asked_at <= moment - timedelta(days=REGISTRY["audit"].days or 0)
-
-
 def expire(context: Context) -> int:
     """Delete requests with what was said to them, as long after as other proof is kept."""
     with context.sessions() as session, transaction(session):
-        ids = session.scalars(select(AccessRequest.id).where(_old(clock.now())).limit(BATCH)).all()
+        old = AccessRequest.asked_at <= promises.cutoff(session, "audit", clock.now())
+        ids = session.scalars(select(AccessRequest.id).where(old).limit(BATCH)).all()
         for table in (AccessDecision, AccessRequestSubject):
             session.execute(delete(table).where(table.request_id.in_(ids)))
         session.execute(delete(AccessRequest).where(AccessRequest.id.in_(ids)))
@@ -96,5 +93,10 @@ def expire(context: Context) -> int:
 
 
 RULES = (
-    rule("approvals", "audit", "access_requests access_decisions", overdue(AccessRequest, _old)),
+    rule(
+        "approvals",
+        "audit",
+        "access_requests access_decisions",
+        outlived(AccessRequest, "audit", AccessRequest.asked_at),
+    ),
 )

@@ -28,9 +28,9 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.audit.models import AuditEntry, AuditLink, AuditSeal
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.custody import signing
 from heyan.db import transaction
+from heyan.policies import promises
 from uploads_worker import keyring_file
 from uploads_worker.context import Context
 
@@ -269,9 +269,9 @@ def verify(context: Context) -> tuple[int, Fault | None]:
         return count, fault
 
 
-def expired_before() -> datetime:
-    """Return until when entries may be gone, as the registry says."""
-    return clock.now() - timedelta(days=REGISTRY["audit"].days or 0)
+def expired_before(session: Session) -> datetime:
+    """Return until when entries may be gone, as was promised in their time."""
+    return promises.cutoff(session, "audit", clock.now())
 
 
 def beginning(session: Session, said: Said) -> tuple[int, bytes]:
@@ -285,7 +285,7 @@ def beginning(session: Session, said: Said) -> tuple[int, bytes]:
     if first is None or first.seq == 1:
         return 0, GENESIS
     sealed = said.get(first.seq - 1, {}).get(bytes(first.prev).hex())
-    if sealed is None or datetime.fromisoformat(sealed) > expired_before():
+    if sealed is None or datetime.fromisoformat(sealed) > expired_before(session):
         return 0, GENESIS
     return first.seq - 1, bytes(first.prev)
 

@@ -39,7 +39,7 @@ def _expire_batch(session: Session) -> int:
     if first is None or last is None:
         return 0
     old = select(AuditSeal.seq).where(
-        AuditSeal.at <= expired_before(), AuditSeal.seq >= first, AuditSeal.seq < last
+        AuditSeal.at <= expired_before(session), AuditSeal.seq >= first, AuditSeal.seq < last
     )
     until = session.scalar(
         old.where(AuditSeal.seq < first + BATCH).order_by(AuditSeal.seq.desc()).limit(1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from heyan.notifications.models import Message
-from uploads_worker.keeping.rules import overdue, rule
-from uploads_worker.messages import BODY_DAYS
+from uploads_worker.keeping.rules import ended, rule
 
 # An address that a person verified goes with the account, a code under way after a day.
 RULES = (
@@ -12,9 +11,12 @@ RULES = (
         "messages",
         "message.body",
         "messages reaches proofs",
-        overdue(
+        ended(
             Message,
-            lambda now: (Message.created_at <= now - BODY_DAYS) & Message.address.is_not(None),
+            "message.body",
+            Message.created_at,
+            Message.created_at,
+            lambda: Message.address.is_not(None),
         ),
     ),
 )

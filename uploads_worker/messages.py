@@ -23,7 +23,15 @@ from heyan.audit.service import WORKER, record
 from heyan.db import transaction
 from heyan.notifications import budget
 from heyan.notifications.letters import letter
-from heyan.notifications.models import Message, MessageChannel, MessageState, Proof
+from heyan.notifications.models import (
+    Message,
+    MessageChannel,
+    MessageDelivery,
+    MessageState,
+    Proof,
+)
+from heyan.policies import promises
+from uploads_worker import delivery_reports
 from uploads_worker.channels import Aliyun, Channel, Envelope, Later, MailServer, Never
 from uploads_worker.context import Context
 
@@ -35,7 +43,6 @@ WAITS = (30, 120, 600, 3600, 4 * 3600)
 CLAIM = timedelta(minutes=10)
 # A notice that found no way out for this long is of no use any more.
 LONGEST = timedelta(days=2)
-BODY_DAYS = timedelta(days=30)
 STATE_DAYS = timedelta(days=365)
 PAGE = 200
 
@@ -226,7 +233,7 @@ def expire(context: Context) -> int:
         emptied = session.execute(
             update(Message)
             .where(
-                Message.created_at <= now - BODY_DAYS,
+                Message.created_at <= promises.cutoff(session, "message.body", now),
                 Message.address.is_not(None),
             )
             .values(address=None, address_index=None, params=None, source_index=None)

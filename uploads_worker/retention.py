@@ -39,7 +39,6 @@ from heyan.accounts.models import (
 )
 from heyan.assistance.models import AccountChange, AccountCode, AccountFreeze, OpenedAccount
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.consent.models import ConsentRecord
 from heyan.db import transaction
 from heyan.decisions.models import Decision, DecisionDraft
@@ -48,6 +47,7 @@ from heyan.events.models import Event, EventStatus
 from heyan.leads.models import Lead
 from heyan.notifications.models import Message, Notice, Proof, Reach
 from heyan.notifications.service import notify
+from heyan.policies import promises
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.retention import holds
 from heyan.safety.models import SafetyFlag, SafetySource, SafetySubject
@@ -62,30 +62,27 @@ WARNED = timedelta(days=30)
 UNUSED_NOTICE = "account_unused"
 
 
-def period(category: str) -> timedelta:
-    """Return how long the registry keeps *category*; `ValueError` when it counts no days."""
-    days = REGISTRY[category].days
-    if days is None:
-        raise ValueError(f"{category} is not kept by days")
-    return timedelta(days=days)
-
-
 # --- answers ---------------------------------------------------------------------------------
 
 
 def answers(context: Context) -> int:
     """Delete what people answered for events that ended long enough ago."""
-    limit = clock.now() - period("registration.answers")
-    over = (
+    with context.sessions() as session:
+        past = answers_over(session, clock.now())
+    return _gone(context, "registrations.forget_answers", delete(RegistrationAnswer).where(past))
+
+
+def answers_over(session: Session, moment: datetime) -> ColumnElement[bool]:
+    """Return the condition for answers past their period, and not held."""
+    over = promises.past(
+        session, "registration.answers", Registration.created_at, Event.ends_at, moment
+    )
+    found = (
         select(Registration.id)
         .join(Event, Event.id == Registration.event_id)
-        .where(Event.ends_at <= limit, holds.not_held("registration", Registration.id))
+        .where(over, holds.not_held("registration", Registration.id))
     )
-    return _gone(
-        context,
-        "registrations.forget_answers",
-        delete(RegistrationAnswer).where(RegistrationAnswer.registration_id.in_(over)),
-    )
+    return RegistrationAnswer.registration_id.in_(found)
 
 
 # --- accounts --------------------------------------------------------------------------------
@@ -257,7 +254,8 @@ def erase_account(
 
 def decisions(context: Context) -> int:
     """Delete decisions that were published long enough ago, and drafts beside them."""
-    limit = clock.now() - period("decision")
+    with context.sessions() as session:
+        limit = promises.cutoff(session, "decision", clock.now())
     gone = _gone(
         context,
         "decisions.expire",
@@ -275,10 +273,10 @@ def decisions(context: Context) -> int:
 def custody(context: Context) -> int:
     """Delete the steps of documents that are destroyed, with their receipts, each in its time."""
     destroyed = select(Document.id).where(Document.destroyed_at.is_not(None))
-    old = CustodyEvent.at <= clock.now() - period("decision")
     kept = holds.not_held("document", CustodyEvent.document_id)
-    steps = select(CustodyEvent.id).where(old, CustodyEvent.document_id.in_(destroyed), kept)
     with context.sessions() as session, transaction(session):
+        old = CustodyEvent.at <= promises.cutoff(session, "decision", clock.now())
+        steps = select(CustodyEvent.id).where(old, CustodyEvent.document_id.in_(destroyed), kept)
         session.execute(
             delete(CustodyReceipt).where(CustodyReceipt.custody_event_id.in_(steps)),
             execution_options={"synchronize_session": False},
@@ -295,24 +293,26 @@ def consents(context: Context) -> int:
     With an account the relation ends when that is erased; with a lead, when the lead is deleted,
     which is 90 days after the last contact.
     """
-    now, kept = clock.now(), period("consent")
-    erased = exists().where(
-        Tombstone.subject_kind == "account",
-        Tombstone.subject_id == cast(ConsentRecord.account_id, String),
-        Tombstone.destroyed_at <= now - kept,
-    )
-    called = (ConsentRecord.at <= now - kept - period("lead.contact")) & ~exists().where(
-        Lead.id == ConsentRecord.lead_id
-    )
+    now = clock.now()
+    with context.sessions() as session:
+        alone = now - promises.kept(session, "lead.contact", now)
+        limit = promises.cutoff(session, "consent", alone)
+        erased = consents_over(session, now)
+    called = (ConsentRecord.at <= limit) & ~exists().where(Lead.id == ConsentRecord.lead_id)
     return _gone(
         context,
         "consents.expire",
-        delete(ConsentRecord).where(
-            or_(
-                ConsentRecord.account_id.is_not(None) & erased,
-                ConsentRecord.account_id.is_(None) & called,
-            )
-        ),
+        delete(ConsentRecord).where(or_(erased, ConsentRecord.account_id.is_(None) & called)),
+    )
+
+
+def consents_over(session: Session, moment: datetime) -> ColumnElement[bool]:
+    """Return the condition for consents of accounts that were erased long enough ago."""
+    over = promises.past(session, "consent", ConsentRecord.at, Tombstone.destroyed_at, moment)
+    return exists().where(
+        Tombstone.subject_kind == "account",
+        Tombstone.subject_id == cast(ConsentRecord.account_id, String),
+        over,
     )
 
 

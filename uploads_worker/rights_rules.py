@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from heyan.classification import REGISTRY
 from heyan.rights.models import AccessCopy, RightsRequest
-from uploads_worker.keeping.rules import overdue, rule
+from uploads_worker.keeping.rules import ended, overdue, rule
 
 # A copy is destroyed within the hour after its link ended.
 _HOUR = timedelta(hours=1)
@@ -17,13 +16,7 @@ RULES = (
         # The proof of who asked goes when the request closes, in the same verb.
         "rights.request rights.proof",
         "rights_requests",
-        overdue(
-            RightsRequest,
-            lambda now: (
-                RightsRequest.closed_at
-                <= now - timedelta(days=REGISTRY["rights.request"].days or 0)
-            ),
-        ),
+        ended(RightsRequest, "rights.request", RightsRequest.received_at, RightsRequest.closed_at),
     ),
     rule(
         "access_copies",

@@ -16,11 +16,11 @@ from heyan.audit.service import WORKER, record
 from heyan.db import transaction
 from heyan.documents.models import Document, Tombstone
 from heyan.notifications.service import notify
+from heyan.policies import promises
 from heyan.registrations.models import Registration
 from heyan.retention import holds
 from heyan.rights.models import RightsKind, RightsParty, RightsRequest
 from heyan.students.models import Student
-from uploads_worker import retention
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
@@ -195,10 +195,17 @@ def _set(session: Session, request_id: uuid.UUID, **values: datetime) -> None:
 
 def expire(context: Context) -> int:
     """Delete requests, answers and what recipients were told, three years after the end."""
-    limit = clock.now() - retention.period("rights.request")
     with context.sessions() as session, transaction(session):
+        over = promises.past(
+            session,
+            "rights.request",
+            RightsRequest.received_at,
+            RightsRequest.closed_at,
+            clock.now(),
+        )
+        limit = promises.cutoff(session, "rights.request", clock.now())
         gone = session.execute(
-            delete(RightsRequest).where(RightsRequest.closed_at <= limit),
+            delete(RightsRequest).where(over),
             execution_options={"synchronize_session": False},
         )
         told = session.execute(

@@ -13,14 +13,12 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.accounts.models import SignIn, SignInOutcome
 from heyan.audit.service import WORKER, record
-from heyan.classification import REGISTRY
 from heyan.db import transaction, uuid7
 from heyan.notifications.service import notify
+from heyan.policies import promises
 from heyan.safety.models import FlagKind, FlagState, SafetyFlag, SafetySource, SafetySubject
 from heyan.safety.watch import network_of
 from uploads_worker.context import Context
-
-KEPT = timedelta(days=REGISTRY["safety.flag"].days or 0)
 
 
 def raise_flag(
@@ -34,6 +32,7 @@ def raise_flag(
 ) -> uuid.UUID:
     """Raise a flag, on record, and return its id; *until* bounds how long it is kept."""
     moment = clock.now()
+    last = moment + promises.kept(session, "safety.flag", moment)
     flag = SafetyFlag(
         id=uuid7(),
         kind=kind,
@@ -42,7 +41,7 @@ def raise_flag(
         account_id=account_id,
         source_index=source_index,
         raised_at=moment,
-        delete_after=min(moment + KEPT, until or moment + KEPT),
+        delete_after=min(last, until or last),
     )
     session.add(flag)
     session.flush()

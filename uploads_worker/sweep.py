@@ -24,6 +24,7 @@ from heyan.db import transaction
 from heyan.documents.models import Document, UploadCount
 from heyan.leads.models import Lead
 from heyan.notifications.models import Notice
+from heyan.policies import promises
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.registrations.states import move
 from heyan.releases.models import Release
@@ -276,6 +277,12 @@ def _deleted(session: Session, statement: object) -> int:
     return int(done.rowcount)
 
 
+def _sign_ins(context: Context) -> int:
+    with context.sessions() as session, transaction(session):
+        old = SignIn.at <= promises.cutoff(session, "security_log", clock.now())
+        return _deleted(session, delete(SignIn).where(old))
+
+
 def _limits(context: Context) -> int:
     with context.sessions() as session, transaction(session):
         statement = text("DELETE FROM rate_limits WHERE expires_at < :now")
@@ -326,7 +333,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
         Lead, lambda: (Lead.delete_after <= clock.now()) & holds.not_held("lead", Lead.id)
     ),
     "sessions": _rows(LoginSession, lambda: LoginSession.last_seen_at < clock.now() - SESSIONS),
-    "sign_ins": _rows(SignIn, lambda: SignIn.at < clock.now() - retention.period("security_log")),
+    "sign_ins": _sign_ins,
     "devices": _rows(TrustedDevice, lambda: TrustedDevice.expires_at < clock.now()),
     "invitations": _rows(Invitation, lambda: Invitation.expires_at < clock.now() - SESSIONS),
     "upload_counts": _rows(UploadCount, lambda: UploadCount.hour < clock.now() - COUNTS),

@@ -11,16 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.classification import REGISTRY
 from heyan.db import transaction
+from heyan.policies import promises
 from heyan.usage.models import Dimension, HitKind, UsageHit, UsageSum, UsageVisitor
 from heyan.usage.wording import OTHER
 from uploads_worker.context import Context
-from uploads_worker.keeping.rules import never, overdue, rule
+from uploads_worker.keeping.rules import never, outlived, rule
 
 # What fewer visitors did on a day might tell who they are: it counts as "other".
 FEWEST = 5
-PERIOD = timedelta(days=REGISTRY["usage"].days or 0)
 
 
 def add_up(context: Context) -> int:
@@ -92,7 +91,8 @@ def expire(context: Context) -> int:
     """Delete visits past their period, and those of a consent that ran out; the ledger keeps it."""
     moment = clock.now()
     with context.sessions() as session, transaction(session):
-        gone = session.execute(delete(UsageHit).where(UsageHit.at <= moment - PERIOD)).rowcount  # type: ignore[attr-defined] # a cursor's
+        old = UsageHit.at <= promises.cutoff(session, "usage", moment)
+        gone = session.execute(delete(UsageHit).where(old)).rowcount  # type: ignore[attr-defined] # a cursor's
         ended = select(UsageVisitor.visitor_index).where(UsageVisitor.until <= moment)
         session.execute(delete(UsageHit).where(UsageHit.visitor_index.in_(ended)))
         session.execute(delete(UsageVisitor).where(UsageVisitor.until <= moment))
@@ -104,7 +104,7 @@ RULES = (
         "usage",
         "usage",
         "usage_hits usage_visitors",
-        overdue(UsageHit, lambda now: UsageHit.at <= now - PERIOD),
+        outlived(UsageHit, "usage", UsageHit.at),
     ),
     rule("usage_sums", "", "", never),
 )

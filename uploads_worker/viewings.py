@@ -8,7 +8,6 @@ takes over.
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -22,11 +21,12 @@ from heyan.documents.custody import note_steps
 from heyan.documents.models import CustodyStep, Document
 from heyan.exports.models import Export
 from heyan.notifications.service import notify
+from heyan.policies import promises
 from heyan.viewings import standing
 from heyan.viewings.models import Viewing, ViewingItem, ViewingState
 from heyan.viewings.service import subject_ids
 from heyan.viewings.states import move_viewing
-from uploads_worker import export_sheet, people, retention, tombstones
+from uploads_worker import export_sheet, people, tombstones
 from uploads_worker.context import Context
 from uploads_worker.releases.building import only_builder
 from uploads_worker.viewing_file import Made, Order, may_be_shown, write
@@ -253,11 +253,11 @@ def destroy(context: Context, viewing_id: uuid.UUID, reason: str) -> bool:
 
 def _forget_old(context: Context) -> int:
     """Delete the rows of viewings as old as the audit entries that tell of them."""
-    kept: timedelta = retention.period("audit")
-    old = select(Viewing.id).where(
-        Viewing.destroyed_at.is_not(None), Viewing.ordered_at <= clock.now() - kept
-    )
     with context.sessions() as session, transaction(session):
+        limit = promises.cutoff(session, "audit", clock.now())
+        old = select(Viewing.id).where(
+            Viewing.destroyed_at.is_not(None), Viewing.ordered_at <= limit
+        )
         session.execute(
             delete(ViewingItem).where(ViewingItem.viewing_id.in_(old)),
             execution_options={"synchronize_session": False},
@@ -268,7 +268,7 @@ def _forget_old(context: Context) -> int:
         )
         # What was asked for, approved or not, as long as the request itself.
         session.execute(
-            delete(Export).where(Export.asked_at <= clock.now() - kept),
+            delete(Export).where(Export.asked_at <= limit),
             execution_options={"synchronize_session": False},
         )
     return 0

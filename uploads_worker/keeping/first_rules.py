@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from heyan.access import Realm
 from heyan.accounts.models import Account, AccountStatus, SignIn
 from heyan.audit.models import AuditEntry
-from heyan.classification import REGISTRY
 from heyan.consent.models import ConsentRecord
 from heyan.decisions.models import Decision
 from heyan.documents.models import Document, Tombstone
@@ -19,11 +18,8 @@ from heyan.leads.models import Lead
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.retention import holds
 from heyan.retention.models import ArchiveItem, LegalHold, SweepRun
-from uploads_worker.keeping.rules import never, overdue, rule
-
-
-def _days(category: str) -> timedelta:
-    return timedelta(days=REGISTRY[category].days or 0)
+from uploads_worker import retention
+from uploads_worker.keeping.rules import ended, never, outlived, overdue, rule
 
 
 def _closed(_moment: datetime) -> ColumnElement[bool]:
@@ -73,27 +69,13 @@ def _events(session: Session, moment: datetime) -> int:
 
 
 def _answers(session: Session, moment: datetime) -> int:
-    counted = (
-        select(func.count())
-        .select_from(RegistrationAnswer)
-        .join(Registration, Registration.id == RegistrationAnswer.registration_id)
-        .join(Event, Event.id == Registration.event_id)
-        .where(
-            Event.ends_at <= moment - _days("registration.answers"),
-            holds.not_held("registration", Registration.id),
-        )
-    )
-    return session.scalar(counted) or 0
+    over = retention.answers_over(session, moment)
+    return session.scalar(select(func.count()).select_from(RegistrationAnswer).where(over)) or 0
 
 
 def _consents(session: Session, moment: datetime) -> int:
-    erased = exists().where(
-        Tombstone.subject_kind == "account",
-        Tombstone.subject_id == cast(ConsentRecord.account_id, String),
-        Tombstone.destroyed_at <= moment - _days("consent"),
-    )
-    counted = select(func.count()).select_from(ConsentRecord).where(erased)
-    return session.scalar(counted) or 0
+    over = retention.consents_over(session, moment)
+    return session.scalar(select(func.count()).select_from(ConsentRecord).where(over)) or 0
 
 
 RULES = (
@@ -125,18 +107,18 @@ RULES = (
         "sign_ins",
         "security_log",
         "sign_ins",
-        overdue(SignIn, lambda now: SignIn.at < now - _days("security_log")),
+        outlived(SignIn, "security_log", SignIn.at),
     ),
     rule(
         "decisions",
         "decision",
         "decisions decision_drafts custody_events",
-        overdue(
+        ended(
             Decision,
-            lambda now: (
-                (Decision.published_at <= now - _days("decision"))
-                & holds.not_held("document", Decision.document_id)
-            ),
+            "decision",
+            Decision.published_at,
+            Decision.published_at,
+            lambda: holds.not_held("document", Decision.document_id),
         ),
     ),
     rule("consents", "consent consent.guardian", "consent_records", _consents),
@@ -145,13 +127,13 @@ RULES = (
         "audit",
         "audit_entries",
         # Entries go up to a seal as old as they are: a day of grace.
-        overdue(AuditEntry, lambda now: AuditEntry.at <= now - _days("audit") - timedelta(days=1)),
+        outlived(AuditEntry, "audit", AuditEntry.at, grace=timedelta(days=1)),
     ),
     rule(
         "legal_orders",
         "legal.order",
         "legal_holds authority_queries",
-        overdue(LegalHold, lambda now: LegalHold.ends_at <= now - _days("legal.order")),
+        ended(LegalHold, "legal.order", LegalHold.asked_at, LegalHold.ends_at),
     ),
     rule(
         "archive",

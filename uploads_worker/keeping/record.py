@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
+from heyan.policies import promises
 from heyan.retention.models import AuthorityQuery, LegalHold, SweepRun
 from uploads_worker.context import Context
 from uploads_worker.keeping import rules
-from uploads_worker.retention import period
 
 log = structlog.get_logger("worker")
 
@@ -78,8 +78,11 @@ def forget_runs(context: Context) -> int:
 
 def forget_orders(context: Context) -> int:
     """Delete orders of authorities three years after they ended."""
-    limit = clock.now() - period("legal.order")
-    return _gone(context, delete(LegalHold).where(LegalHold.ends_at <= limit)) + _gone(
+    now = clock.now()
+    with context.sessions() as session:
+        over = promises.past(session, "legal.order", LegalHold.asked_at, LegalHold.ends_at, now)
+        limit = promises.cutoff(session, "legal.order", now)
+    return _gone(context, delete(LegalHold).where(over)) + _gone(
         context, delete(AuthorityQuery).where(AuthorityQuery.asked_at <= limit)
     )
 

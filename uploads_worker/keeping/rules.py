@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from heyan.policies import promises
+
 # Counts what is past its last day and neither gone nor held, at a moment.
 Due = Callable[[Session, datetime], int]
+NONE = timedelta()
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,30 @@ def overdue(table: type[Any], condition: Callable[[datetime], ColumnElement[bool
 
     def due(session: Session, moment: datetime) -> int:
         counted = select(func.count()).select_from(table).where(condition(moment))
+        return session.scalar(counted) or 0
+
+    return due
+
+
+def outlived(table: type[Any], category: str, collected: Any, *, grace: timedelta = NONE) -> Due:
+    """Return the count of rows past the period of *category* that was promised for their day."""
+
+    def due(session: Session, moment: datetime) -> int:
+        limit = promises.cutoff(session, category, moment - grace)
+        counted = select(func.count()).select_from(table).where(collected <= limit)
+        return session.scalar(counted) or 0
+
+    return due
+
+
+def ended(
+    table: type[Any], category: str, collected: Any, counted_from: Any, *more: Callable[[], Any]
+) -> Due:
+    """Return the same for a period that counts from another moment than the collection."""
+
+    def due(session: Session, moment: datetime) -> int:
+        over = promises.past(session, category, collected, counted_from, moment)
+        counted = select(func.count()).select_from(table).where(over, *(one() for one in more))
         return session.scalar(counted) or 0
 
     return due

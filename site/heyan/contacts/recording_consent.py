@@ -20,6 +20,7 @@ from heyan.contacts.models import (
     RecordingState,
 )
 from heyan.jobs import Job, defer
+from heyan.policies import promises
 
 RECORDING_KEPT = timedelta(days=REGISTRY["contact.recording"].days or 0)
 # CONTROLS section 5: a dispute, with its recordings, for three years after it was closed.
@@ -93,13 +94,15 @@ def _destroy(session: Session, row: Contact) -> None:
         defer(session, Job.DESTROY_RECORDING, lock=f"recording:{one.id}", recording_id=one.id)
 
 
-def recording_due(contact: Contact, received_at: datetime) -> tuple[datetime, str]:
+def recording_due(
+    session: Session, contact: Contact, received_at: datetime
+) -> tuple[datetime, str]:
     """Return by when a recording of *contact* is destroyed, and why then.
 
     While a dispute is open the sweep passes its recordings over, whatever day stands here.
     """
     if contact.kind is not ContactKind.DISPUTE:
-        return received_at + RECORDING_KEPT, "period"
+        return received_at + promises.kept(session, "contact.recording", received_at), "period"
     return (contact.closed_at or clock.now()) + DISPUTE_KEPT, "dispute"
 
 
@@ -107,4 +110,4 @@ def recordings_due(session: Session, row: Contact) -> None:
     """Give an entry's recordings their last day anew: it became a dispute, or is closed."""
     for one in _sealed(session, row):
         if one.destroy_reason != "withdrawn":
-            one.destroy_due_at, one.destroy_reason = recording_due(row, one.received_at)
+            one.destroy_due_at, one.destroy_reason = recording_due(session, row, one.received_at)

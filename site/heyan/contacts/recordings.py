@@ -242,7 +242,7 @@ def _make_known(
         if known is not None:
             return known
         moment = clock.now()
-        due, reason = recording_due(contact, moment)
+        due, reason = recording_due(session, contact, moment)
         session.add(
             Recording(
                 id=recording_id,

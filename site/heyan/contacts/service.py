@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 from heyan import clock
 from heyan.accounts.models import Account
 from heyan.audit.service import Actor, record
-from heyan.classification import REGISTRY
 from heyan.consent.service import Evidence
 from heyan.contacts.models import (
     Contact,
@@ -35,10 +34,9 @@ from heyan.db import transaction, uuid7
 from heyan.leads import service as leads
 from heyan.leads.hours import due_after, may_call
 from heyan.leads.models import DoNotContact, Lead
+from heyan.policies import promises
 from heyan.registrations.models import Registration
 from heyan.settings import Settings
-
-KEPT = timedelta(days=REGISTRY["contact.log"].days or 0)
 
 
 class ContactUnknown(Exception):
@@ -93,7 +91,6 @@ def write_down(
             raise ContactUnknown
         phone = entry.phone or (lead.phone if lead else "")
         index = leads.phone_index(phone) if phone else None
-        dispute = entry.kind is ContactKind.DISPUTE
         row = Contact(
             id=uuid7(),
             channel=entry.channel,
@@ -116,7 +113,7 @@ def write_down(
             created_by=actor.id,
             created_at=moment,
             updated_at=moment,
-            delete_after=moment + (DISPUTE_KEPT if dispute else KEPT),
+            delete_after=moment + _kept(session, entry.kind, moment),
         )
         session.add(row)
         session.flush()
@@ -180,8 +177,14 @@ def _open(session: Session, contact_id: uuid.UUID) -> Contact:
     if row.state is ContactState.CLOSED:
         raise Changed
     row.updated_at = clock.now()
-    row.delete_after = row.updated_at + (DISPUTE_KEPT if row.kind is ContactKind.DISPUTE else KEPT)
+    row.delete_after = row.updated_at + _kept(session, row.kind, row.created_at)
     return row
+
+
+def _kept(session: Session, kind: ContactKind, written_at: datetime) -> timedelta:
+    if kind is ContactKind.DISPUTE:
+        return DISPUTE_KEPT
+    return promises.kept(session, "contact.log", written_at)
 
 
 def follow_up(
@@ -210,9 +213,7 @@ def follow_up(
         row.owner_id, row.due_at = owner_id, due_at
         if kind is not before:
             row.kind = kind
-            row.delete_after = row.updated_at + (
-                DISPUTE_KEPT if kind is ContactKind.DISPUTE else KEPT
-            )
+            row.delete_after = row.updated_at + _kept(session, kind, row.created_at)
             recordings_due(session, row)
         if note:
             session.add(

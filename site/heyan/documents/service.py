@@ -360,7 +360,9 @@ def apply_decision(session: Session, document: Document, decision: Decision) -> 
         .where(Registration.id == document.registration_id)
         .options(joinedload(Registration.event))
     ).one()
-    document.destroy_due_at = last_day_of_decided(decision.published_at, registration.event)
+    document.destroy_due_at = last_day_of_decided(
+        session, document, decision.published_at, registration.event
+    )
     document.destroy_reason = "decided"
     note_step(
         session,

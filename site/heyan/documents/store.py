@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
-from heyan.classification import REGISTRY
 from heyan.documents.custody import note_step
 from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import CURRENT
 from heyan.events.models import DocumentKind, Event
 from heyan.jobs import Job, defer
+from heyan.policies import promises
 from heyan.registrations.models import Registration
-
-# A decided document stays as long as the registry says: time to appeal.
-APPEAL = timedelta(days=REGISTRY["identity.document"].days or 0)
 
 
 def current_documents(
@@ -73,9 +70,13 @@ def keep_until_event_ends(session: Session, registration_id: uuid.UUID, event: E
     )
 
 
-def last_day_of_decided(published_at: datetime, event: Event) -> datetime:
+def last_day_of_decided(
+    session: Session, document: Document, published_at: datetime, event: Event
+) -> datetime:
     """Return when a decided document must be gone at the latest."""
-    return min(published_at + APPEAL, event.destroy_at)
+    # Time to appeal, as promised when it was handed in (S-106).
+    appeal = promises.kept(session, "identity.document", document.received_at)
+    return min(published_at + appeal, event.destroy_at)
 
 
 def take_back(session: Session, registration: Registration) -> list[Document]:

@@ -70,7 +70,8 @@ def merge(session: Session, actor: Actor, lead_id: uuid.UUID, into: uuid.UUID) -
             raise Taken
         double.status, double.outcome = LeadStatus.CLOSED, LeadOutcome.DUPLICATE
         double.duplicate_of = into
-        double.updated_at, double.delete_after = moment, moment + keep_for()
+        double.updated_at = moment
+        double.delete_after = moment + keep_for(session, double.created_at)
         kept.times_asked += double.times_asked
         kept.delete_after = max(kept.delete_after, double.delete_after)
         if kept.status is not LeadStatus.CLOSED:
@@ -96,7 +97,7 @@ def converted(session: Session, actor: Actor, lead_id: uuid.UUID, account_id: uu
         if row.account_id not in (None, account_id):
             raise Taken
         row.account_id, row.updated_at = account_id, moment
-        row.delete_after = moment + keep_for()
+        row.delete_after = moment + keep_for(session, row.created_at)
         if row.status is not LeadStatus.CLOSED:
             row.status, row.outcome = LeadStatus.CLOSED, LeadOutcome.ACCOUNT_OPENED
         session.flush()

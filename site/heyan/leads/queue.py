@@ -279,7 +279,7 @@ def settle(
         values: dict[str, object] = {
             "outcome": outcome,
             "updated_at": moment,
-            "delete_after": moment + keep_for(),
+            "delete_after": moment + keep_for(session, row.created_at),
         }
         values |= (
             {"due_at": due_after(settings, moment)} if again else {"status": LeadStatus.CLOSED}

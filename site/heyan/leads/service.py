@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.audit.service import Actor, record
-from heyan.classification import REGISTRY
 from heyan.consent.purposes import LEAD_CALLBACK
 from heyan.consent.service import Evidence, grant
 from heyan.db import blind_index, transaction, uuid7
 from heyan.events.service import EventUnknown, by_slug
 from heyan.leads.hours import due_after
 from heyan.leads.models import DoNotContact, Lead, LeadStatus
+from heyan.policies import promises
 from heyan.settings import Settings
 
 
@@ -35,9 +35,9 @@ def phone_index(phone: str) -> bytes:
     return blind_index(phone, "leads.phone")
 
 
-def keep_for() -> timedelta:
-    """Return how long a lead is kept after the last contact."""
-    return timedelta(days=REGISTRY["lead.contact"].days or 0)
+def keep_for(session: Session, left_at: datetime) -> timedelta:
+    """Return how long a lead of that moment is kept after the last contact (S-106)."""
+    return promises.kept(session, "lead.contact", left_at)
 
 
 def keep_out(session: Session, index: bytes) -> None:
@@ -83,7 +83,7 @@ def leave_lead(
             due_at=due_after(settings, moment),
             created_at=moment,
             updated_at=moment,
-            delete_after=moment + keep_for(),
+            delete_after=moment + keep_for(session, moment),
         )
         lead_id = session.execute(
             wanted.on_conflict_do_update(
@@ -95,7 +95,7 @@ def leave_lead(
                     "call_time": wanted.excluded.call_time,
                     "times_asked": Lead.times_asked + literal_column("1"),
                     "updated_at": moment,
-                    "delete_after": moment + keep_for(),
+                    "delete_after": moment + keep_for(session, moment),
                 },
             ).returning(Lead.id)
         ).scalar_one()

@@ -51,7 +51,8 @@ def new() -> Response:
 @public
 def thanks() -> str:
     """Tell what happens when; nothing about the person stands in the address or on the page."""
-    return render_template("leads/thanks.html", keep_days=service.keep_for().days)
+    kept = service.keep_for(web.session(), clock.now())
+    return render_template("leads/thanks.html", keep_days=kept.days)
 
 
 def _thanks() -> Response:

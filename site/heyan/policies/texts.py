@@ -12,7 +12,7 @@ from flask_babel import force_locale
 from flask_babel import gettext as _
 
 from heyan.clock import SHANGHAI
-from heyan.policies import text_agreement, text_privacy_en, text_privacy_zh
+from heyan.policies import promises, text_agreement, text_privacy_en, text_privacy_zh
 from heyan.policies.models import PolicyKind
 from heyan.policies.sections import Section, freeze
 from heyan.public_table import public_rows
@@ -32,8 +32,13 @@ def effective_at(settings: Settings) -> datetime:
 
 
 def content(settings: Settings, kind: PolicyKind) -> dict[str, Any]:
-    """Return the present text of *kind* in both languages, with facts and tables filled in."""
-    frozen = {}
+    """Return the present text of *kind* in both languages, with facts and tables filled in.
+
+    The privacy policy carries the periods in days too: what it promises is kept (S-106).
+    """
+    frozen: dict[str, Any] = {}
+    if kind is PolicyKind.PRIVACY:
+        frozen[promises.PERIODS] = promises.periods()
     for language, sections in TEXTS[kind].items():
         with force_locale("en" if language == "en" else "zh_CN"):
             frozen[language] = freeze(sections, _facts(settings, language), _tables())

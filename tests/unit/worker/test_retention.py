@@ -15,6 +15,7 @@ from heyan import clock as clocks
 from heyan import web
 from heyan.accounts.models import Account
 from heyan.classification import REGISTRY
+from heyan.policies import promises
 from tests.conftest import Clock
 from tests.enrolment import World
 from tests.worker import Case, audit_of, submit
@@ -177,11 +178,12 @@ def test_decisions_and_custody_go_after_three_years(
     assert column(world, steps, d=case.document_id) == [0]
 
 
-def test_the_periods_are_the_registrys() -> None:
-    for key in ("registration.answers", "decision", "consent", "security_log", "lead.contact"):
-        assert retention.period(key).days == REGISTRY[key].days
-    with pytest.raises(ValueError, match="account"):
-        retention.period("account.contact")
+def test_the_periods_are_the_registrys(world: World) -> None:
+    with world.session() as session:
+        for key in ("registration.answers", "decision", "consent", "security_log", "lead.contact"):
+            assert promises.kept(session, key, clocks.now()).days == REGISTRY[key].days
+        with pytest.raises(ValueError, match="account"):
+            promises.kept(session, "account.contact", clocks.now())
 
 
 @pytest.mark.parametrize(
