@@ -41,7 +41,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_audit_entries_at"), "audit_entries", ["at"], unique=False)
     op.create_index(
-        "ix_audit_entries_subject", "audit_entries", ["subject_kind", "subject_id"], unique=False
+        "ix_audit_entries_subject", "audit_entries", ["subject_id", "subject_kind"], unique=False
+    )
+    op.create_index(
+        "ix_audit_entries_details",
+        "audit_entries",
+        ["details"],
+        unique=False,
+        postgresql_using="gin",
+        postgresql_ops={"details": "jsonb_path_ops"},
+        postgresql_where=sa.text("details ? 'ids'"),
     )
     op.create_table(
         "audit_seals",
@@ -551,7 +560,7 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroy_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("sent_bytes", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sent", postgresql.INT8MULTIRANGE(), server_default="{}", nullable=False),
         sa.Column("holder_destroyed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("holder_destroyed_by", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -861,8 +870,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("object_key", name=op.f("uq_documents_object_key")),
         sa.UniqueConstraint(
             "registration_id",
+            "kind",
             "upload_token",
-            name=op.f("uq_documents_registration_id_upload_token"),
+            name=op.f("uq_documents_registration_id_kind_upload_token"),
         ),
     )
     op.create_index(
@@ -927,6 +937,7 @@ def upgrade() -> None:
                 "superseded",
                 "withdrawn",
                 "destroyed",
+                "holder_destroyed",
                 name="custody_step",
             ),
             nullable=False,
@@ -1195,6 +1206,7 @@ def downgrade() -> None:
     op.drop_table("do_not_contact")
     op.drop_table("audit_seals")
     op.drop_index("ix_audit_entries_subject", table_name="audit_entries")
+    op.drop_index("ix_audit_entries_details", table_name="audit_entries")
     op.drop_index(op.f("ix_audit_entries_at"), table_name="audit_entries")
     op.drop_index("ix_audit_entries_outcome", table_name="audit_entries")
     op.drop_index("ix_audit_entries_actor", table_name="audit_entries")

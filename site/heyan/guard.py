@@ -217,7 +217,23 @@ def _check_csrf() -> None:
     csrf.check_request()
 
 
+def _note_shown(response: Response) -> None:
+    """Write down whose data the page shows, committed before a byte of it leaves (I4, S-092).
+
+    Last of all, so that the page's reading and this are one transaction with one commit. What
+    cannot be written down is not shown: the error takes the page's place (C-66).
+    """
+    shown = g.pop("shown", None)
+    if shown is None or response.status_code in (403, 404) or response.status_code >= 500:
+        return  # an error's own page, which shows nobody
+    action, kind, subject_id, details = shown
+    session = web.session()
+    with transaction(session):
+        record(session, web.actor(), action, kind, subject_id, **details)
+
+
 def _leave(response: Response) -> Response:
+    _note_shown(response)
     if response.status_code == 404:
         _note_not_found()
     secure = web.settings().secure_cookies

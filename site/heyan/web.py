@@ -119,6 +119,15 @@ def actor() -> Actor:
     )
 
 
+def shows(action: str, kind: str, subject_id: object | None = None, **details: Any) -> None:
+    """Say whose data this page shows, once a page; ``details`` as `audit.service.record` has them.
+
+    The door writes the entry when the page is made, and no page leaves without it (S-092): see
+    `guard`. *action* ends as one of `audit.service.LOOKS` does.
+    """
+    g.shown = (action, kind, subject_id, details)
+
+
 def evidence() -> Evidence:
     """Return from where this request's consent came."""
     return Evidence(client_address(), request.headers.get("User-Agent", ""))

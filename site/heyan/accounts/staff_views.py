@@ -29,6 +29,7 @@ def lost_factors() -> Page:
     """List the requests that are open: to be confirmed by a second person, or waiting to be due."""
     rows = loss.listed(web.session(), after=paging.after_id(), limit=SIZE + 1)
     shown, next_url = paging.page_of(rows, SIZE, lambda line: line.row.id)
+    web.shows("accounts.listed", "account", ids=[line.row.account_id for line in shown])
     return render_template(
         "accounts/lost/index.html", lines=shown, next_url=next_url, me=person().account_id
     )
@@ -76,6 +77,7 @@ def _ask(account_id: uuid.UUID, realm: Realm, back: str) -> Page:
                 web.flash("success", _("已提出，请另一位管理员或个人信息保护负责人核实"))
                 return redirect(back, 303)
     hours = web.settings().factor_reset_hours
+    web.shows("accounts.shown", "account", account_id)
     page = render_template(
         "accounts/lost/ask.html", form=form, someone=account, back=back, hours=hours
     )
@@ -123,6 +125,7 @@ def review() -> Page:
     session = web.session()
     people = service.people(session, Realm.STAFF, after=paging.after_id(), limit=SIZE + 1)
     shown, next_url = paging.page_of(people, SIZE, lambda row: row.id)
+    web.shows("accounts.listed", "account", ids=[row.id for row in shown])
     return render_template(
         "accounts/review.html",
         people=shown,

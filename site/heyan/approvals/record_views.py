@@ -102,9 +102,11 @@ def _page(
 ) -> Page:
     session, me = web.session(), web.account_id()
     try:
-        row = records.line(session, web.actor(), registration_id)
+        row = records.line(session, registration_id)
     except RecordUnknown:
         abort(404)
+    if seen is None and opened is None:  # what is opened is an entry already, with its reason
+        web.shows("records.shown", "registration", registration_id)
     page = render_template(
         "approvals/record.html",
         row=row,

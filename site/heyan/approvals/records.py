@@ -23,6 +23,7 @@ from heyan.decisions.models import Decision, Outcome, ReasonCode
 from heyan.documents.models import Document, DocumentState
 from heyan.events.models import DocumentKind
 from heyan.events.service import by_id
+from heyan.events.wording import title_of
 from heyan.oversight.names import own_name
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.students.models import Student
@@ -132,7 +133,7 @@ def _load(session: Session, registration_id: uuid.UUID) -> tuple[Registration, S
     return row[0], row[1], row[2]
 
 
-def line(session: Session, actor: Actor, registration_id: uuid.UUID) -> RecordLine:
+def line(session: Session, registration_id: uuid.UUID) -> RecordLine:
     """Return a registration as all with the page see it: masked, a minor's no less (L-06)."""
     registration, student, account = _load(session, registration_id)
     event = by_id(session, registration.event_id)
@@ -142,12 +143,10 @@ def line(session: Session, actor: Actor, registration_id: uuid.UUID) -> RecordLi
         .order_by(Document.received_at)
         .limit(100)
     )
-    with transaction(session):
-        record(session, actor, "records.show", "registration", registration_id)
     return RecordLine(
         id=registration.id,
         number=registration.number or "",
-        event=event.title if event else "",
+        event=title_of(event) if event else "",
         status=registration.status,
         student=mask_name(student.name),
         phone=mask_phone(account.login),

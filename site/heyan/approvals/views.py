@@ -86,6 +86,7 @@ def index() -> Page:
         limit=requests.PAGE + 1,
     )
     shown, next_url = paging.page_of(rows, requests.PAGE, lambda row: row.id)
+    web.shows("approvals.listed", "request", ids=[row.id for row in shown])
     return render_template(
         "approvals/index.html", rows=shown, next_url=next_url, state=view, **words()
     )
@@ -154,6 +155,8 @@ def show(request_id: uuid.UUID) -> Page:
 
 def _facts(row: AccessRequest) -> dict[str, Any]:
     session = web.session()
+    subject_ids = sorted(requests.subject_ids(session, row.id))
+    web.shows("approvals.shown", "request", row.id, of=row.subject_kind, ids=subject_ids)
     said = requests.decisions(session, row.id)
     open_roles = requests.APPROVERS[row.level] - {one.role for one in said}
     waiting = row.status is RequestStatus.WAITING
@@ -169,7 +172,7 @@ def _facts(row: AccessRequest) -> dict[str, Any]:
         and web.account_id() not in {row.requester_id, *(one.approver_id for one in said)},
         "may_end": (waiting or _state(row) == REQUEST_STATES[RequestStatus.APPROVED])
         and (row.requester_id == web.account_id() or bool(mine & requests.APPROVERS[row.level])),
-        "subject_ids": sorted(requests.subject_ids(session, row.id)),
+        "subject_ids": subject_ids,
     }
 
 

@@ -67,6 +67,7 @@ def index() -> Page:
 def _index(form: FindForm) -> str:
     rows = changes.queue(web.session(), after=paging.after_id(), limit=changes.PAGE + 1)
     shown, next_url = paging.page_of(rows, changes.PAGE, lambda row: row.id)
+    web.shows("assistance.listed", "account", ids=[row.account_id for row in shown])
     return render_template(
         "staff/assistance/index.html",
         form=form,
@@ -93,6 +94,8 @@ def show(account_id: uuid.UUID) -> Page:
 
 def _detail(account_id: uuid.UUID, *, seen: bool = False, **forms: Any) -> str:
     account = _get(account_id)
+    if not seen:  # a reveal is an entry already
+        web.shows("assistance.shown", "account", account_id)
     named = account.name or ""
     shown = {
         "reset": ResetForm(formdata=None),
@@ -211,6 +214,7 @@ def confirm(change_id: uuid.UUID) -> Page:
         row = changes.get(web.session(), change_id)
         if row is None:
             abort(404)
+        web.shows("assistance.shown", "account", row.account_id, change_id=change_id)
         here = web.login_session()
         return render_template(
             "staff/assistance/confirm.html",

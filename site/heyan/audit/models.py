@@ -18,7 +18,15 @@ class AuditEntry(Base):
 
     __tablename__ = "audit_entries"
     __table_args__ = (
-        Index("ix_audit_entries_subject", "subject_kind", "subject_id"),
+        Index("ix_audit_entries_subject", "subject_id", "subject_kind"),
+        # Whom a page of many showed (S-092).
+        Index(
+            "ix_audit_entries_details",
+            "details",
+            postgresql_using="gin",
+            postgresql_ops={"details": "jsonb_path_ops"},
+            postgresql_where=text("details ? 'ids'"),
+        ),
         Index("ix_audit_entries_actor", "actor_id"),
         # What was refused or failed is little, and looked for most.
         Index(

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -16,6 +16,8 @@ from heyan.db import transaction
 
 # The worker chains and signs within a minute; later than this is a fault to look into.
 CHAIN_WITHIN = timedelta(minutes=3)
+# How the acts end that are looks at a page: of many, or of one (S-092).
+LOOKS = (".listed", ".shown")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Actor:
     request_id: str | None = None
 
 
+# With nothing to load back: an entry a page is what staff pages cost (bench/audit_write.py).
+_ENTRY = insert(AuditEntry.metadata.tables["audit_entries"]).inline()
 WORKER = Actor("worker")
 OPERATOR = Actor("operator")
 
@@ -43,27 +47,28 @@ def record(
     reason: str | None = None,
     **details: Any,
 ) -> None:
-    """Add one entry and flush it, so that a failing audit fails the act.
+    """Send one entry in the act's transaction, so that a failing audit fails the act.
 
     *action* reads ``feature.verb`` (``leads.assign``); *details* hold ids, counts and states,
-    never a person's values.
+    never a person's values. Whom else it concerns stands in ``ids``, by which entries are found.
     """
-    session.add(
-        AuditEntry(
-            at=clock.now(),
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            action=action,
-            subject_kind=subject_kind,
-            subject_id=None if subject_id is None else str(subject_id),
-            outcome=outcome,
-            reason=reason,
-            request_id=actor.request_id,
-            source=actor.source,
-            details={key: _plain(value) for key, value in details.items()},
-        )
-    )
     session.flush()
+    session.execute(
+        _ENTRY,
+        {
+            "at": clock.now(),
+            "actor_kind": actor.kind,
+            "actor_id": actor.id,
+            "action": action,
+            "subject_kind": subject_kind,
+            "subject_id": None if subject_id is None else str(subject_id),
+            "outcome": outcome,
+            "reason": reason,
+            "request_id": actor.request_id,
+            "source": actor.source,
+            "details": {key: _plain(value) for key, value in details.items()},
+        },
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -138,11 +143,18 @@ def read(
         (AuditEntry.actor_id, wanted.actor_id),
         (AuditEntry.actor_kind, wanted.actor_kind),
         (AuditEntry.subject_kind, wanted.subject_kind),
-        (AuditEntry.subject_id, wanted.subject_id),
         (AuditEntry.outcome, wanted.outcome),
     ):
         if value:
             query = query.where(column == value)
+    if wanted.subject_id:
+        listed = AuditEntry.details.contains({"ids": [wanted.subject_id]})
+        query = query.where(
+            or_(
+                AuditEntry.subject_id == wanted.subject_id,
+                and_(AuditEntry.details.has_key("ids"), listed),
+            )
+        )
     if wanted.action:
         query = query.where(AuditEntry.action.startswith(wanted.action, autoescape=True))
     if wanted.since is not None:
@@ -159,6 +171,8 @@ def read(
             "audit.read",
             "audit",
             rows=len(rows),
+            first=rows[-1][0].id if rows else None,
+            last=rows[0][0].id if rows else None,
             wanted={key: str(value) for key, value in asdict(wanted).items() if value},
         )
     return [(row[0], row[1]) for row in rows]

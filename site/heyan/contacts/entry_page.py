@@ -76,6 +76,8 @@ def page(
         shown = reading.show(session, settings, web.actor(), contact_id, reason=reason)
     except ContactUnknown:
         abort(404)
+    if shown.masked:  # in clear it is an entry already, with its reason
+        web.shows("contacts.shown", "contact", contact_id)
     line = shown.line
     due = clock.local(line.due_at).strftime("%Y-%m-%dT%H:%M")
     follow = FollowUpForm(

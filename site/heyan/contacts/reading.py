@@ -137,7 +137,7 @@ def queue(
     after: str | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """Return a page of the log, what is due first in front; what was listed is on record."""
+    """Return a page of the log, what is due first in front."""
     moment = clock.now()
     if view is View.CALL and not may_call(settings, moment):
         return Page([], None)
@@ -149,7 +149,7 @@ def queue(
         query = query.where(here < place if latest_first else here > place)
     order = (key.desc(), Contact.id.desc()) if latest_first else (key, Contact.id)
     rows = list(session.scalars(query.order_by(*order).limit(limit + 1)))
-    return _page(session, actor, rows, limit, "closed_at" if latest_first else "due_at", view.value)
+    return _page(rows, limit, "closed_at" if latest_first else "due_at")
 
 
 def _selected(view: View, actor: Actor, moment: datetime) -> Select[Contact]:
@@ -174,13 +174,8 @@ def _selected(view: View, actor: Actor, moment: datetime) -> Select[Contact]:
     return query
 
 
-def _page(
-    session: Session, actor: Actor, rows: list[Contact], limit: int, key: str, view: str
-) -> Page:
+def _page(rows: list[Contact], limit: int, key: str) -> Page:
     more, rows = len(rows) > limit, rows[:limit]
-    with transaction(session):
-        ids = [row.id for row in rows]
-        record(session, actor, "contacts.listed", "contact", view=view, ids=ids)
     after = None
     if more:
         micros = (getattr(rows[-1], key) - _EPOCH) // timedelta(microseconds=1)
@@ -311,7 +306,7 @@ def search(session: Session, actor: Actor, phone: str) -> Found:
     with transaction(session):
         record(
             session, actor, "contacts.searched", "contact",
-            found=len(rows), lead_ids=lead_ids, account_id=account_id,
+            ids=[row.id for row in rows], lead_ids=lead_ids, account_id=account_id,
         )  # fmt: skip
     return Found(lead_ids, account_id, [_line(row) for row in rows])
 
@@ -332,7 +327,6 @@ def _of_person(
 
 def history(
     session: Session,
-    actor: Actor,
     *,
     lead_id: uuid.UUID | None = None,
     account_id: uuid.UUID | None = None,
@@ -365,4 +359,4 @@ def history(
         query = query.where(tuple_(Contact.at, Contact.id) < place)
     order = (Contact.at.desc(), Contact.id.desc())
     rows = list(session.scalars(query.order_by(*order).limit(limit + 1)))
-    return _page(session, actor, rows, limit, "at", "history")
+    return _page(rows, limit, "at")

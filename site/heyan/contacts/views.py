@@ -68,6 +68,7 @@ def index() -> Page:
     after = request.args.get("after")
     found = reading.queue(web.session(), web.settings(), web.actor(), view=view, after=after)
     next_url = url_for("staff_contacts.index", state=view.value, after=found.after)
+    web.shows("contacts.listed", "contact", view=view.value, ids=[line.id for line in found.lines])
     return _list(found, next_url if found.after else None, view=view)
 
 
@@ -99,11 +100,11 @@ def account_history(account_id: uuid.UUID) -> Page:
 def _history(*, lead_id: uuid.UUID | None = None, account_id: uuid.UUID | None = None) -> Page:
     session, after = web.session(), request.args.get("after")
     try:
-        found = reading.history(
-            session, web.actor(), lead_id=lead_id, account_id=account_id, after=after
-        )
+        found = reading.history(session, lead_id=lead_id, account_id=account_id, after=after)
     except ContactUnknown:
         abort(404)
+    kind, subject = ("lead", lead_id) if lead_id else ("account", account_id)
+    web.shows("contacts.listed", kind, subject, ids=[line.id for line in found.lines])
     person = {"lead": str(lead_id)} if lead_id else {"account": str(account_id)}
     if lead_id:
         next_url = url_for("staff_contacts.lead_history", lead_id=lead_id, after=found.after)

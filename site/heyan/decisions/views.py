@@ -66,6 +66,7 @@ def state(release_id: uuid.UUID) -> Response:
     """Tell the desk what is saved and what is published, with a fresh form token."""
     release = own_release(release_id)
     session = web.session()
+    web.shows("decisions.shown", "release", release_id)
     return jsonify(
         csrf_token=csrf.new_token(),
         acknowledged=release.acknowledged_at is not None,
@@ -172,6 +173,7 @@ def _results_page(
 def template(release_id: uuid.UUID, kind: str) -> Response:
     """Hand out the result template, filled in with numbers, ids and digests."""
     release = own_release(release_id)
+    web.shows("decisions.listed", "release", release_id)
     lines = sheets.lines_of(web.session(), release)
     if kind == "csv":
         data, mime = sheets.as_csv(lines), "text/csv; charset=utf-8"

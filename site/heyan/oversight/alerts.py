@@ -187,46 +187,37 @@ def close(
 
 def listed(
     session: Session,
-    actor: Actor,
     *,
     view: str = "open",
     after: uuid.UUID | None = None,
     limit: int = PAGE,
 ) -> list[StaffAlert]:
-    """Return alerts, the newest first: open ones or all; looking is on record."""
+    """Return alerts, the newest first: open ones or all."""
     query = select(StaffAlert)
     if view == "open":
         query = query.where(StaffAlert.closed_at.is_(None))
     if after is not None:
         query = query.where(StaffAlert.id < after)
-    with transaction(session):
-        rows = list(session.scalars(query.order_by(StaffAlert.id.desc()).limit(limit)))
-        record(
-            session, actor, "oversight.list_alerts", "staff_alert",
-            view=view, shown=[row.id for row in rows],
-        )  # fmt: skip
-        return rows
+    return list(session.scalars(query.order_by(StaffAlert.id.desc()).limit(limit)))
 
 
-def get(session: Session, actor: Actor, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
+def get(session: Session, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
     """Return an alert and how many acts of each kind it was about; raises `AlertUnknown`."""
     row = session.get(StaffAlert, alert_id)
     if row is None:
         raise AlertUnknown
     rule = BY_KEY[row.rule]
-    with transaction(session):
-        record(session, actor, "oversight.show_alert", "staff_alert", row.id)
-        acts = session.execute(
-            select(AuditEntry.action, func.count())
-            .where(
-                AuditEntry.actor_id == row.account_id,
-                AuditEntry.at > row.crossed_at - rule.window,
-                AuditEntry.at <= row.crossed_at,
-            )
-            .group_by(AuditEntry.action)
-            .order_by(func.count().desc(), cast(AuditEntry.action, String))
-        ).all()
-        return row, [(action, count) for action, count in acts]
+    acts = session.execute(
+        select(AuditEntry.action, func.count())
+        .where(
+            AuditEntry.actor_id == row.account_id,
+            AuditEntry.at > row.crossed_at - rule.window,
+            AuditEntry.at <= row.crossed_at,
+        )
+        .group_by(AuditEntry.action)
+        .order_by(func.count().desc(), cast(AuditEntry.action, String))
+    ).all()
+    return row, [(action, count) for action, count in acts]
 
 
 def waiting(session: Session, account_id: uuid.UUID) -> tuple[int, int]:

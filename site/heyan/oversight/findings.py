@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.accounts import service as accounts
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.notifications.service import notify
@@ -52,40 +54,46 @@ def add(
         return row
 
 
-def close(session: Session, actor: Actor, finding_id: uuid.UUID, *, result: str) -> Finding:
-    """Close a finding with what was done; its owner cannot. Raises as the name says."""
+def close(
+    session: Session,
+    actor: Actor,
+    finding_id: uuid.UUID,
+    *,
+    result: str,
+    browser: Sequence[str] = (),
+) -> Finding:
+    """Close a finding with what was done; its owner cannot, under whichever account.
+
+    *browser* are the device tokens of who closes it (C-50). Raises `FindingUnknown`,
+    `FindingRefused`.
+    """
     with transaction(session):
         row = session.get(Finding, finding_id, with_for_update=True, populate_existing=True)
         if row is None:
             raise FindingUnknown
-        if row.closed_at is not None or row.owner_id == actor.id:
+        if row.closed_at is not None or accounts.same_human(
+            session, actor.id, row.owner_id, browser=browser
+        ):
             raise FindingRefused
         row.closed_at, row.closed_by, row.result = clock.now(), actor.id, result
         record(session, actor, "oversight.close_finding", "finding", row.id)
         return row
 
 
-def get(session: Session, actor: Actor, finding_id: uuid.UUID) -> Finding:
+def get(session: Session, finding_id: uuid.UUID) -> Finding:
     """Return a finding; raises `FindingUnknown`."""
     row = session.get(Finding, finding_id)
     if row is None:
         raise FindingUnknown
-    with transaction(session):
-        record(session, actor, "oversight.show_finding", "finding", row.id)
-        return row
+    return row
 
 
-def listed(
-    session: Session, actor: Actor, *, after: uuid.UUID | None = None, limit: int = 50
-) -> list[Finding]:
-    """Return findings, the newest first; looking is on record."""
+def listed(session: Session, *, after: uuid.UUID | None = None, limit: int = 50) -> list[Finding]:
+    """Return findings, the newest first."""
     query = select(Finding).order_by(Finding.id.desc()).limit(limit)
     if after is not None:
         query = query.where(Finding.id < after)
-    with transaction(session):
-        rows = list(session.scalars(query))
-        record(session, actor, "oversight.list_findings", "finding", shown=len(rows))
-        return rows
+    return list(session.scalars(query))
 
 
 def waiting(session: Session) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.audit.models import AuditEntry
-from heyan.audit.service import Actor, record
+from heyan.audit.service import LOOKS, Actor, record
 from heyan.custody.marking import FONT
 from heyan.db import transaction
 from heyan.decisions.sheets import safe
@@ -28,14 +28,14 @@ from heyan.oversight.models import StaffAlert
 MOST = 200
 LONGEST = timedelta(days=366)
 
-# What counts as what: the beginnings of actions.
+# What counts as what: the beginnings of actions. Looks at a page (`LOOKS`) count as lists alone.
 GROUPS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("reveals", _l("查看联系信息"), rules.REVEALS),
     ("sensitive", _l("查看敏感信息"), rules.SENSITIVE),
     (
-        "lists", _l("列表和搜索"),
-        ("leads.listed", "contacts.listed", "contacts.searched", "records.search", "records.show",
-         "assistance.find", "audit.read"),
+        "lists", _l("打开页面和搜索"),
+        ("contacts.searched", "records.search", "assistance.find", "audit.read",
+         "oversight.show_report"),
     ),
     ("approvals", _l("申请和批准"), ("approvals.", "grants.")),
     ("releases", _l("交给主办单位"), ("releases.",)),
@@ -64,6 +64,7 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
     """Return the report of [since, until); making it is an entry that says in which *form*."""
     within = (AuditEntry.at >= since, AuditEntry.at < until)
     staff = (*within, AuditEntry.actor_kind == "staff")
+    people = (*within, AuditEntry.actor_kind.in_(("staff", "organizer")))
     day = func.to_char(func.timezone("Asia/Shanghai", AuditEntry.at), "YYYY-MM-DD")
     with transaction(session):
         actions = session.execute(
@@ -81,7 +82,7 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
         ).all()
         readers = session.execute(
             select(AuditEntry.actor_id, AuditEntry.action, func.count())
-            .where(*staff, AuditEntry.outcome == "done", _reading())
+            .where(*people, AuditEntry.outcome == "done", _reading())
             .group_by(AuditEntry.actor_id, AuditEntry.action)
             .order_by(func.count().desc(), AuditEntry.actor_id, AuditEntry.action)
             .limit(MOST + 1)
@@ -102,8 +103,8 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
             until=until,
             at=clock.now(),
             groups=[
-                (str(words), sum(n for act, n in by_action.items() if act.startswith(begins)))
-                for _key, words, begins in GROUPS
+                (str(words), sum(n for act, n in by_action.items() if group_of(act) == key))
+                for key, words, _begins in GROUPS
             ],
             days=[(row[0], row[1]) for row in days],
             outcomes=[(_outcome(row[0]), row[1]) for row in outcomes],
@@ -114,9 +115,19 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
         )
 
 
+def group_of(action: str) -> str:
+    """Return the key of the group an act counts in; empty for none of them."""
+    if action.endswith(LOOKS):
+        return "lists"
+    return next((key for key, _words, begins in GROUPS if action.startswith(begins)), "")
+
+
 def _reading() -> ColumnElement[bool]:
     begins = [begin for _key, _words, group in GROUPS[:3] for begin in group]
-    return or_(*(AuditEntry.action.startswith(one, autoescape=True) for one in begins))
+    return or_(
+        *(AuditEntry.action.startswith(one, autoescape=True) for one in begins),
+        *(AuditEntry.action.endswith(one, autoescape=True) for one in LOOKS),
+    )
 
 
 def _outcome(value: str) -> str:

@@ -100,10 +100,9 @@ def not_fit(error: NotFit) -> Any:
 def alert_list() -> Page:
     """Show alerts that wait, or all."""
     view = "all" if request.args.get("state") == "all" else "open"
-    rows = alerts.listed(
-        web.session(), web.actor(), view=view, after=paging.after_id(), limit=alerts.PAGE + 1
-    )
+    rows = alerts.listed(web.session(), view=view, after=paging.after_id(), limit=alerts.PAGE + 1)
     shown, next_url = paging.page_of(rows, alerts.PAGE, lambda row: row.id)
+    web.shows("alerts.listed", "staff_alert", view=view, ids=[row.id for row in shown])
     return render_template(
         "oversight/alerts.html", rows=shown, next_url=next_url, state=view, rules=BY_KEY,
         late=clock.now() - alerts.LOOK_WITHIN,
@@ -116,7 +115,7 @@ def alert(alert_id: uuid.UUID) -> Page:
     """Show what an alert is about; close it with a reason, unless it is about oneself."""
     form = CloseForm()
     try:
-        row, acts = alerts.get(web.session(), web.actor(), alert_id)
+        row, acts = alerts.get(web.session(), alert_id)
         if request.method == "POST" and form.validate():
             alerts.close(
                 web.session(), web.actor(), alert_id, reason=form.reason.data or "",
@@ -130,6 +129,7 @@ def alert(alert_id: uuid.UUID) -> Page:
         abort(409, description=_("这条告警已经有人关闭了。"))
     except alerts.OwnAlert:
         abort(403, description=_("这条告警与您本人有关，请由另一位同事在自己的电脑上处理。"))
+    web.shows("alerts.shown", "staff_alert", alert_id, ids=[row.account_id or "worker"])
     page = render_template(
         "oversight/alert.html", row=row, acts=acts, form=form, rule=BY_KEY[row.rule],
         mine=row.account_id == web.account_id(),
@@ -183,8 +183,9 @@ def report_file(kind: str) -> Page:
 @requires(Permission.REPORTS_SEE)
 def finding_list() -> Page:
     """Show what audits found, and how each stands."""
-    rows = findings.listed(web.session(), web.actor(), after=paging.after_id(), limit=51)
+    rows = findings.listed(web.session(), after=paging.after_id(), limit=51)
     shown, next_url = paging.page_of(rows, 50, lambda row: row.id)
+    web.shows("findings.listed", "finding", ids=[row.id for row in shown])
     return render_template("oversight/findings.html", rows=shown, next_url=next_url)
 
 
@@ -217,20 +218,22 @@ def finding(finding_id: uuid.UUID) -> Page:
     form = CloseForm()
     may = person().may(Permission.FINDINGS_MANAGE)
     try:
-        row = findings.get(web.session(), web.actor(), finding_id)
+        row = findings.get(web.session(), finding_id)
         if request.method == "POST":
             if not may:
                 abort(403)
             if form.validate():
                 findings.close(
-                    web.session(), web.actor(), finding_id, result=form.reason.data or ""
-                )
+                    web.session(), web.actor(), finding_id,
+                    result=form.reason.data or "", browser=client().devices,
+                )  # fmt: skip
                 web.flash("success", _("已办结"))
                 return redirect(url_for("staff_oversight.finding_list"), 303)
     except findings.FindingUnknown:
         abort(404)
     except findings.FindingRefused:
         abort(409, description=_("已经办结，或者整改由您本人负责：请由另一位同事复核。"))
+    web.shows("findings.shown", "finding", finding_id, ids=[row.owner_id])
     page = render_template(
         "oversight/finding.html", row=row, form=form,
         may=may and row.owner_id != web.account_id(),
@@ -289,9 +292,10 @@ def people() -> Page:
         else:
             web.flash("success", _("已登记"))
             return redirect(url_for("staff_oversight.people"), 303)
+    rows = training.standings(session)
+    web.shows("training.listed", "account", ids=[row.account_id for row in rows])
     page = render_template(
-        "oversight/people.html", form=form, lacking=LACKING,
-        rows=training.standings(session, web.actor()),
+        "oversight/people.html", form=form, lacking=LACKING, rows=rows,
     )  # fmt: skip
     return page, 422 if request.method == "POST" else 200
 

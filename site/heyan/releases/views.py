@@ -152,6 +152,7 @@ def _offered(release_id: uuid.UUID) -> Release:
 def manifest(release_id: uuid.UUID) -> Response:
     """Hand out the signed manifest, byte for byte."""
     release = _offered(release_id)
+    web.shows("releases.shown", "release", release_id)
     return Response(
         (release.manifest or "").encode(),
         content_type="application/json",

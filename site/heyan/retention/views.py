@@ -75,6 +75,7 @@ def hold_list() -> Page:
     if after := paging.after_id():
         query = query.where(LegalHold.id < after)
     rows, next_url = paging.page_of(web.session().scalars(query).all(), PAGE, lambda row: row.id)
+    web.shows("holds.listed", "hold", ids=[row.id for row in rows])
     return render_template(
         "retention/holds.html",
         rows=[(row, hold_state(row)) for row in rows],
@@ -129,6 +130,7 @@ def hold(hold_id: uuid.UUID) -> Page:
     except SubjectUnknown:
         abort(404)
     if request.method == "GET":
+        web.shows("holds.shown", "hold", hold_id, of=row.subject_kind.value, ids=[row.subject_id])
         return render_template(
             "retention/hold.html", row=row, state=hold_state(row), kinds=KINDS,
             mine=web.account_id(), moment=clock.now(),
@@ -153,6 +155,7 @@ def order_list() -> Page:
     if after := paging.after_id():
         query = query.where(AuthorityQuery.id < after)
     rows, next_url = paging.page_of(web.session().scalars(query).all(), PAGE, lambda row: row.id)
+    web.shows("archive.listed", "authority_query", ids=[row.id for row in rows])
     return render_template(
         "retention/orders.html", rows=[(row, query_state(row)) for row in rows], next_url=next_url
     )
@@ -197,6 +200,7 @@ def order(query_id: uuid.UUID) -> Page:
     if row is None:
         abort(404)
     if request.method == "GET":
+        web.shows("archive.shown", "authority_query", query_id, ids=row.account_ids)
         return render_template(
             "retention/order.html", row=row, state=query_state(row), mine=web.account_id()
         )

@@ -31,6 +31,8 @@ def index() -> str:
         web.session(), _organization_id(), after=paging.after_id(), limit=SIZE + 1
     )
     shown, next_url = paging.page_of(rows, SIZE, lambda row: row[0].id)
+    ids = [row.registration_id for row, _number in shown]
+    web.shows("rights.listed", "registration", ids=ids)
     return render_template(
         "rights/organizer.html", rows=shown, next_url=next_url, words=wording.NEWS
     )

@@ -60,6 +60,7 @@ def index() -> Page:
     view = request.args.get("view", "open")
     rows = desk.queue(web.session(), view=view, after=paging.after_id(), limit=SIZE + 1)
     shown, next_url = paging.page_of(rows, SIZE, lambda row: row.id)
+    web.shows("rights.listed", "rights_request", ids=[row.id for row in shown])
     return render_template(
         "rights/queue.html",
         rows=shown,
@@ -318,6 +319,9 @@ def _page(
         found: RightsRequest = desk.load(session, request_id)
     except desk.RequestUnknown:
         abort(404)
+    if seen is None:  # a reveal is an entry already
+        ids = [found.account_id] if found.account_id else []
+        web.shows("rights.shown", "rights_request", request_id, ids=ids)
     acted = found.kind in (
         RightsKind.CORRECT,
         RightsKind.WITHDRAW,

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.access import Realm, Role
+from heyan.accounts import service as accounts
 from heyan.accounts.models import Account, AccountRole, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.classification import mask_name, mask_phone
@@ -26,6 +27,7 @@ from heyan.contacts.models import (
 )
 from heyan.db import transaction
 from heyan.events.models import Event
+from heyan.events.wording import title_column
 from heyan.notifications.service import notify
 from heyan.registrations.models import Registration
 from heyan.safety.models import FlagAct, FlagState, SafetyAct, SafetyFlag, SafetySubject
@@ -83,6 +85,7 @@ class Line:
     """One that a flag is about, masked (L2)."""
 
     id: uuid.UUID
+    account_id: uuid.UUID
     registration_id: uuid.UUID | None
     number: str
     name: str
@@ -115,7 +118,7 @@ def listed(
         .subquery()
     )
     query = (
-        select(SafetyFlag, Event.title, counted.c.subjects, counted.c.held)
+        select(SafetyFlag, title_column(), counted.c.subjects, counted.c.held)
         .outerjoin(Event, Event.id == SafetyFlag.event_id)
         .outerjoin(counted, counted.c.flag_id == SafetyFlag.id)
         .order_by(SafetyFlag.id.desc())
@@ -151,7 +154,7 @@ def get(session: Session, flag_id: uuid.UUID) -> Row:
     flag = session.get(SafetyFlag, flag_id)
     if flag is None:
         raise FlagUnknown
-    title = session.scalar(select(Event.title).where(Event.id == flag.event_id))
+    title = session.scalar(select(title_column()).where(Event.id == flag.event_id))
     rows = session.scalars(select(SafetySubject).where(SafetySubject.flag_id == flag_id)).all()
     held = sum(row.held_at is not None for row in rows)
     late = flag.state is FlagState.OPEN and flag.raised_at < clock.now() - DECIDE_WITHIN
@@ -172,6 +175,7 @@ def lines(session: Session, flag_id: uuid.UUID) -> list[Line]:
     return [
         Line(
             subject.id,
+            account.id,
             subject.registration_id,
             number or "",
             mask_name(name or account.name or ""),
@@ -209,10 +213,12 @@ def decide(
     act: FlagAct,
     note: str,
     chosen: Sequence[uuid.UUID] = (),
+    browser: Sequence[str] = (),
 ) -> None:
     """Do *act* about a flag, for a reason on record (S-027, L-14); *chosen* are subjects' ids.
 
-    Raises `FlagUnknown`, `WrongTurn`, `NobodyChosen`, `OwnFlag`.
+    *browser* are the device tokens of who decides (C-50). Raises `FlagUnknown`, `WrongTurn`,
+    `NobodyChosen`, `OwnFlag`.
     """
     with transaction(session):
         flag = session.get(SafetyFlag, flag_id, with_for_update=True, populate_existing=True)
@@ -227,7 +233,8 @@ def decide(
             .order_by(SafetySubject.id)
             .with_for_update()
         ).all()
-        if actor.id in {row.account_id for row in subjects}:
+        whose = {row.account_id for row in subjects if row.account_id is not None}
+        if any(accounts.same_human(session, actor.id, one, browser=browser) for one in whose):
             raise OwnFlag
         named = [row for row in subjects if row.id in set(chosen)]
         if act in CHOSEN and not named:

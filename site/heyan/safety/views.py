@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from heyan import paging, web
 from heyan.access import Permission, requires
+from heyan.accounts.pages import client
 from heyan.safety import service
 from heyan.safety.forms import DecisionForm
 from heyan.safety.models import FlagAct, FlagState
@@ -33,6 +34,7 @@ def index() -> Page:
         web.session(), state=state, after=paging.after_id(), limit=service.PAGE + 1
     )
     shown, next_url = paging.page_of(rows, service.PAGE, lambda row: row.flag.id)
+    web.shows("safety.listed", "safety_flag", ids=[row.flag.id for row in shown])
     return render_template(
         "staff/safety/index.html",
         rows=shown,
@@ -70,6 +72,7 @@ def decide(flag_id: uuid.UUID) -> Page:
             act=act,
             note=form.note.data or "",
             chosen=[uuid.UUID(one) for one in form.chosen.data or []],
+            browser=client().devices,
         )
     except service.NobodyChosen:
         form.chosen.errors = [_("请勾选涉及谁")]
@@ -94,6 +97,7 @@ def _get(flag_id: uuid.UUID) -> service.Row:
 def _page(flag_id: uuid.UUID, form: DecisionForm | None = None) -> Page:
     row, session = _get(flag_id), web.session()
     lines = service.lines(session, flag_id)
+    web.shows("safety.shown", "safety_flag", flag_id, ids=[line.account_id for line in lines])
     if form is None:
         form = DecisionForm(formdata=None)
         form.offer(row.flag, lines)

@@ -141,6 +141,7 @@ def people() -> Page:
         limit=SIZE + 1,
     )
     shown, next_url = paging.page_of(rows, SIZE, lambda row: row.id)
+    web.shows("staff.listed", "account", ids=[row.id for row in shown])
     return render_template(
         "staff/people/index.html",
         people=shown,
@@ -189,6 +190,8 @@ def _colleague(account_id: uuid.UUID) -> accounts.Person:
     found = accounts.people(web.session(), Realm.STAFF, only=account_id)
     if not found:
         abort(404)
+    if request.method == "GET":  # what a POST does is an entry of its own
+        web.shows("staff.shown", "account", account_id)
     return found[0]
 
 

@@ -165,6 +165,7 @@ def confirmations() -> Page:
     """List colleagues' keys that wait for a comparison or for the pin, the oldest first."""
     rows = keys.waiting(web.session(), paging.after_id())
     shown, next_url = paging.page_of(rows, keys.PAGE, lambda row: row[0].id)
+    web.shows("staff_keys.listed", "account", ids=[row.account_id for row, _name in shown])
     return render_template(
         "viewings/confirmations.html",
         rows=shown,
@@ -192,6 +193,7 @@ def confirm(key_id: uuid.UUID) -> Page:
             abort(409)
         web.flash("success", _("已记下指纹一致，还要在处理机上执行固定命令才会启用"))
         return redirect(url_for("viewings.confirm", key_id=key_id), 303)
+    web.shows("staff_keys.shown", "account", row.account_id, key_id=key_id)
     page = render_template(
         "viewings/confirm.html",
         row=row,

@@ -123,6 +123,7 @@ def state(viewing_id: uuid.UUID) -> Response:
 def manifest(viewing_id: uuid.UUID) -> Response:
     """Hand out the signed manifest, byte for byte."""
     row, _approval = _live(viewing_id)
+    web.shows("viewings.shown", "viewing", viewing_id, request_id=row.request_id)
     return Response((row.manifest or "").encode(), content_type="application/json")
 
 
