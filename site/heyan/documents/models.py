@@ -43,7 +43,7 @@ class Document(Base):
 
     __tablename__ = "documents"
     __table_args__ = (
-        UniqueConstraint("registration_id", "upload_token"),
+        UniqueConstraint("registration_id", "kind", "upload_token"),
         # One live document a kind; the one it replaces is superseded in the same transaction.
         Index(
             "uq_documents_current",
@@ -72,7 +72,8 @@ class Document(Base):
     event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("events.id"))
     kind: Mapped[DocumentKind] = mapped_column(pg_enum(DocumentKind))
     state: Mapped[DocumentState] = mapped_column(pg_enum(DocumentState))
-    # Chosen by the form, so that a double click or a retry makes one document (C-11).
+    # Chosen by the form, so that a double click or a retry makes one document (C-11). It counts
+    # for the form's own kind alone: on another's page it would swallow a picture.
     upload_token: Mapped[str] = mapped_column(String(64))
     object_key: Mapped[str] = mapped_column(String(80), unique=True)
     object_version: Mapped[str | None] = mapped_column(String(80))
@@ -111,6 +112,8 @@ class CustodyStep(enum.Enum):
     SUPERSEDED = "superseded"
     WITHDRAWN = "withdrawn"
     DESTROYED = "destroyed"
+    # The organizer's word that it destroyed every copy it held (L5).
+    HOLDER_DESTROYED = "holder_destroyed"
     # A copy for one person of the company's staff, after the approvals that takes.
     COPIED = "staff_copy_made"
     SHOWN = "staff_shown"

@@ -82,11 +82,15 @@ class Ready:
     digest: Sealed
 
 
-def find_upload(session: Session, registration_id: uuid.UUID, token: str) -> Document | None:
-    """Return the document that an earlier try with the same form made, or None (C-11)."""
+def find_upload(
+    session: Session, registration_id: uuid.UUID, kind: DocumentKind, token: str
+) -> Document | None:
+    """Return the document of *kind* that an earlier try with the same form made, or None (C-11)."""
     return session.scalars(
         select(Document).where(
-            Document.registration_id == registration_id, Document.upload_token == token
+            Document.registration_id == registration_id,
+            Document.kind == kind,
+            Document.upload_token == token,
         )
     ).first()
 
@@ -107,7 +111,7 @@ def receive(
     `NeedsOverride`, `rules.UploadClosed` and `rules.QuotaReached` when the registration changed
     meanwhile, and `ObjectStoreUnavailable`.
     """
-    found = find_upload(session, registration.id, upload.token)
+    found = find_upload(session, registration.id, spec.kind, upload.token)
     # No connection is held while the picture is worked on.
     session.commit()
     if found is not None:
@@ -135,7 +139,7 @@ def receive(
         return _make_known(session, actor, settings, registration, spec, key, upload, ready)
     except IntegrityError:
         # The same form came twice at once: the other one won, and our object has no row.
-        found = find_upload(session, registration.id, upload.token)
+        found = find_upload(session, registration.id, spec.kind, upload.token)
         if found is None:
             raise
         return found
@@ -158,7 +162,7 @@ def _make_known(
     with transaction(session):
         current_documents(session, registration.id, lock=True)
         status = lock(session, registration)
-        found = find_upload(session, registration.id, upload.token)
+        found = find_upload(session, registration.id, spec.kind, upload.token)
         if found is not None:
             return found
         check_open(session, registration, spec.kind)

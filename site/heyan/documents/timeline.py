@@ -162,7 +162,7 @@ def _handed_over(
     if given is None:
         return _not_handed_over(session, document, organizer)
     number = given.details.get("release_number", "")
-    held, destroyed_there = _release_facts(session, given.details.get("release_id"))
+    held = _documents_in(session, given.details.get("release_id"))
     words = (
         _("第 %(number)s 批，共 %(count)s 份。", number=number, count=held)
         if held
@@ -179,8 +179,9 @@ def _handed_over(
         seal.state = "done"
         seal.title = _("已交给%(organizer)s", organizer=organizer)
         seal.lines.append(Line(_("对方确认完整收到。"), confirmed.at))
-    if destroyed_there:
-        seal.lines.append(Line(_("对方确认已销毁它手里的全部副本。"), destroyed_there))
+    if gone := last.get(C.HOLDER_DESTROYED):
+        words = _("对方确认已销毁它手里的全部副本，签名凭证可以下载。")
+        seal.lines.append(Line(words, gone.at))
     if document.state in (DocumentState.ACCEPTED, DocumentState.RETURNED):
         seal.state = "done"
     return _stamp(seal, given)
@@ -231,22 +232,19 @@ def step_names() -> dict[CustodyStep, str]:
         C.SUPERSEDED: _("被替换"),
         C.WITHDRAWN: _("撤回"),
         C.DESTROYED: _("销毁"),
+        C.HOLDER_DESTROYED: _("对方确认销毁"),
         C.COPIED: _("为本站人员备好查看件"),
         C.SHOWN: _("本站人员查看"),
         C.COPY_DESTROYED: _("查看件销毁"),
     }
 
 
-def _release_facts(session: Session, release_id: Any) -> tuple[int, datetime | None]:
-    """Return how many documents a release holds, and when its holder destroyed it (L5)."""
+def _documents_in(session: Session, release_id: Any) -> int:
+    """Return how many documents a release holds."""
     if not release_id:
-        return 0, None
-    found = session.execute(
-        select(Release.documents_count, Release.holder_destroyed_at).where(
-            Release.id == uuid.UUID(str(release_id))
-        )
-    ).first()
-    return (found[0], found[1]) if found else (0, None)
+        return 0
+    wanted = select(Release.documents_count).where(Release.id == uuid.UUID(str(release_id)))
+    return session.scalar(wanted) or 0
 
 
 def _checked(

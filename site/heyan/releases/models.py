@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE, Range
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from heyan.db import Base, key_column, pg_enum
@@ -132,8 +133,8 @@ class Release(Base):
     decided_at: Mapped[datetime | None]
     destroy_due_at: Mapped[datetime | None]
     destroyed_at: Mapped[datetime | None]
-    # How many bytes from the file's beginning have left without a gap, over all downloads.
-    sent_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    # Which bytes of the file have left, over all downloads and in whatever order.
+    sent: Mapped[list[Range[int]]] = mapped_column(INT8MULTIRANGE, server_default="{}")
     # When the organizer said that it destroyed what it held (L5).
     holder_destroyed_at: Mapped[datetime | None]
     holder_destroyed_by: Mapped[uuid.UUID | None] = mapped_column(

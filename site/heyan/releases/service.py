@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hmac
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import exists, func, select, tuple_
 from sqlalchemy.orm import Session, joinedload
 
 from heyan import clock
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.documents.custody import note_steps
-from heyan.documents.models import CustodyStep, Document, DocumentState
+from heyan.documents.models import CustodyEvent, CustodyStep, Document, DocumentState
 from heyan.events.models import Event
 from heyan.jobs import Job, defer
 from heyan.registrations.models import Registration, RegistrationStatus
@@ -22,6 +23,8 @@ from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
 from heyan.releases.states import ForbiddenTransition, move_release
 
 PAGE = 20
+# Of a file that comes in pieces, so many apart from one another are kept in mind.
+MOST_PIECES = 1000
 FETCHABLE = (
     ReleaseState.OFFERED,
     ReleaseState.FETCHED,
@@ -140,14 +143,12 @@ def sent(
 ) -> None:
     """Record that bytes *first* up to *end* (exclusive) of the file have left.
 
-    The batch counts as fetched when its bytes have left without a gap from the first to the last,
-    in one answer or in resumed ones (L2b); a leap to the end counts for nothing.
+    The batch counts as fetched when every one of its bytes has left, in one answer, in resumed
+    ones or in several at once, as download managers ask (L2b).
     """
     with transaction(session):
         row = _locked(session, organization_id, release_id)
-        if first <= row.sent_bytes < end:
-            row.sent_bytes = end
-        whole = row.sent_bytes == row.file_bytes
+        whole = _add_sent(session, row, first, end)
         if whole and row.state is ReleaseState.OFFERED:
             row.state = move_release(row.state, ReleaseState.FETCHED)
             row.fetched_at, row.fetched_by = clock.now(), actor.id
@@ -155,11 +156,29 @@ def sent(
         record(session, actor, "releases.fetch", "release", row.id, first=first, end=end)
 
 
+def _add_sent(session: Session, release: Release, first: int, end: int) -> bool:
+    """Add bytes to those that have left; tell whether that is the whole file.
+
+    The database joins what touches. Crumbs without end are not kept: what would be one piece too
+    many is left out, and can be asked for again.
+    """
+    sent = session.scalar(
+        select(Release.sent.op("+")(func.int8multirange(func.int8range(first, end)))).where(
+            Release.id == release.id
+        )
+    )
+    if sent is None or len(sent) > MOST_PIECES:
+        return False
+    release.sent = list(sent)
+    return len(sent) == 1 and (sent[0].lower, sent[0].upper) == (0, release.file_bytes)
+
+
 def confirm_destroyed(
     session: Session, actor: Actor, organization_id: uuid.UUID, release_id: uuid.UUID
 ) -> None:
     """Record the organizer's word that it destroyed what it held of this batch (L5).
 
+    Each document that was in its file gets the step, and so the person a signed receipt of it.
     Raises `ReleaseUnknown`, and `StillInUse` before the batch is decided or its event over.
     """
     with transaction(session):
@@ -169,7 +188,27 @@ def confirm_destroyed(
             raise StillInUse
         if row.holder_destroyed_at is None:
             row.holder_destroyed_at, row.holder_destroyed_by = clock.now(), actor.id
+            note_steps(
+                session,
+                _offered_in(session, row),
+                CustodyStep.HOLDER_DESTROYED,
+                release_id=str(row.id),
+                release_number=row.number,
+                manifest_sha256=(row.manifest_sha256 or b"").hex(),
+            )
             record(session, actor, "releases.holder_destroyed", "release", row.id)
+
+
+def _offered_in(session: Session, release: Release) -> Sequence[uuid.UUID]:
+    """Return the documents that the release's file held, also those handed over anew since."""
+    offered = exists().where(
+        CustodyEvent.document_id == ReleaseItem.document_id,
+        CustodyEvent.step == CustodyStep.OFFERED,
+        CustodyEvent.details["release_id"].astext == str(release.id),
+    )
+    return session.scalars(
+        select(ReleaseItem.document_id).where(ReleaseItem.release_id == release.id, offered)
+    ).all()
 
 
 def may_confirm_destroyed(release: Release) -> bool:
