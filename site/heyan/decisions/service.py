@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -62,17 +62,11 @@ def check_rows(
 ) -> Checked:
     """Hold each row against the release: unknown, stale, decided or conflicting ones are named.
 
-    A row is bound to the document's ciphertext digest: one for another version is stale. With
-    *overwrite* False a row that differs from a saved draft is a conflict instead of taking over.
+    A row is bound to the document's ciphertext digest: one for another version is stale, and so
+    is one for a document that was taken back. With *overwrite* False a row that differs from a
+    saved draft is a conflict instead of taking over.
     """
-    documents = {
-        document.id: document
-        for document in session.scalars(
-            select(Document)
-            .join(ReleaseItem, ReleaseItem.document_id == Document.id)
-            .where(ReleaseItem.release_id == release.id, ReleaseItem.state == ItemState.INCLUDED)
-        )
-    }
+    documents = {document.id: document for document in session.scalars(_included(release.id))}
     saved = {draft.document_id: draft for draft in drafts(session, release)}
     checked = Checked()
     for row in rows:
@@ -84,7 +78,7 @@ def check_rows(
             problem = "stale"
         elif document.state in (DocumentState.ACCEPTED, DocumentState.RETURNED):
             problem = "decided"
-        elif document.state is not DocumentState.RELEASED:
+        elif not _undecided(document):
             problem = "stale"
         elif (
             not overwrite
@@ -97,6 +91,22 @@ def check_rows(
         else:
             checked.taken.append(row)
     return checked
+
+
+def _included(release_id: uuid.UUID) -> Select[Document]:
+    return (
+        select(Document)
+        .join(ReleaseItem, ReleaseItem.document_id == Document.id)
+        .where(ReleaseItem.release_id == release_id, ReleaseItem.state == ItemState.INCLUDED)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _undecided(document: Document) -> bool:
+    """Tell whether a document still waits for a decision: one that was withdrawn is being
+    destroyed, and a decision would give it another month to live.
+    """
+    return document.state is DocumentState.RELEASED and document.destroy_due_at > clock.now()
 
 
 def save_drafts(
@@ -205,23 +215,26 @@ def publish(session: Session, actor: Actor, release: Release) -> Published:
         waiting = drafts(session, row)
         if not waiting:
             raise NothingToPublish
-        # Always in the same order, so that two publishers cannot lock each other out.
+        # Always in the same order, so that two publishers cannot lock each other out. What has
+        # left this release meanwhile is another one's to decide.
         locked = {
             document.id: document
             for document in session.scalars(
-                select(Document)
+                _included(row.id)
                 .where(Document.id.in_([draft.document_id for draft in waiting]))
                 .order_by(Document.id)
-                .with_for_update()
-                .execution_options(populate_existing=True)
+                .with_for_update(of=Document)
             )
         }
         accepted = returned = stale = 0
         touched: set[uuid.UUID] = set()
         for draft in sorted(waiting, key=lambda item: item.document_id):
-            document = locked[draft.document_id]
-            fresh = hmac.compare_digest(document.ciphertext_sha256, draft.ciphertext_sha256)
-            if not fresh or document.state is not DocumentState.RELEASED:
+            document = locked.get(draft.document_id)
+            if (
+                document is None
+                or not hmac.compare_digest(document.ciphertext_sha256, draft.ciphertext_sha256)
+                or not _undecided(document)
+            ):
                 stale += 1
                 session.delete(draft)
                 continue
