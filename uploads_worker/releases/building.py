@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -82,6 +82,7 @@ def _one(
         with context.sessions() as session:
             claimed = claim(session, context.settings, event_id, trigger, requested_by)
         if claimed is None:
+            _round_made(context, event_id)
             return False
         made = write_release(
             claimed,
@@ -100,6 +101,7 @@ def _one(
         except NoLongerOurs:
             _destroy(context, claimed)
             return False
+        _round_made(context, event_id)
         log.info(
             "release.offered",
             release_id=str(claimed.release_id),
@@ -111,6 +113,17 @@ def _one(
         )
         return claimed.more
     raise KeepsChanging(str(event_id))
+
+
+def _round_made(context: Context, event_id: uuid.UUID) -> None:
+    """Remember when the event had its last round: the next one comes when its time comes.
+
+    In a transaction of its own: whoever submits or withdraws holds the event and then waits for
+    documents, which the transaction that offers them holds. Lost to a crash, the next round
+    comes a little early.
+    """
+    with context.sessions() as session, transaction(session):
+        session.execute(update(Event).where(Event.id == event_id).values(last_batch_at=clock.now()))
 
 
 @contextmanager

@@ -153,9 +153,6 @@ def claim(
                 left.state = move_release(left.state, ReleaseState.FAILED)
                 left.problem = "nothing_left"
                 record(session, WORKER, "releases.fail", "release", left.id, reason="nothing_left")
-            if event is not None:
-                # A round was made: the next one comes when its time comes.
-                event.last_batch_at = clock.now()
             return None
         release = left or _new(session, event, trigger, requested_by)
         release.object_key = new_key("r")

@@ -19,7 +19,6 @@ from heyan.db import transaction, uuid7
 from heyan.documents.custody import note_steps
 from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import TRANSITIONS
-from heyan.events.models import Event
 from heyan.notifications.models import Notice
 from heyan.registrations.models import Registration
 from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
@@ -77,7 +76,6 @@ def offer(session: Session, limits: CustodyLimits, claim: Claim, made: Written) 
         release.missing_count, release.broken_count = made.outcome.missing, made.outcome.broken
         release.offered_at = moment
         release.destroy_due_at = moment + timedelta(days=limits.release_open_days)
-        session.get_one(Event, claim.event_id).last_batch_at = moment
         _write_custody(session, claim, made)
         _tell_people(session, claim, made)
         record(

@@ -52,6 +52,8 @@ def submit(session: Session, actor: Actor, registration: Registration) -> Regist
             raise Incomplete(progress.next)
         # From here on one at a time per event; the window may have closed while we waited.
         _hold_event(session, registration.event_id)
+        # Their last day changes below, and an upload holds them before the registration.
+        current_documents(session, registration.id, lock=True)
         if lock(session, registration) is not S.DRAFT:
             return registration
         if not in_window(registration.event, clock.now()):
