@@ -31,11 +31,16 @@ BUFFER = 1024 * 1024
 
 
 class _Gone(Exception):
-    """The child died or was killed; ``code`` is what the person is told."""
+    """The child died or was killed; ``code`` is what the person is told.
 
-    def __init__(self, code: str) -> None:
+    ``innocent`` when something outside ended it, a machine short of memory for one: no picture
+    can do that, since a child's own limits end it in other ways.
+    """
+
+    def __init__(self, code: str, *, innocent: bool = False) -> None:
         super().__init__(code)
         self.code = code
+        self.innocent = innocent
 
 
 class Child:
@@ -108,16 +113,23 @@ class Child:
         except OSError:
             answer = None
         if answer is None:
-            raise _Gone(self._cause_of_death())
+            raise self._cause_of_death()
         return answer
 
-    def _cause_of_death(self) -> str:
+    def _cause_of_death(self) -> _Gone:
         try:
             code = self._process.wait(2)
         except subprocess.TimeoutExpired:
             self.kill()
-            return "decoder_failed"
-        return "too_complex" if code in (-signal.SIGXCPU, -signal.SIGKILL) else "decoder_failed"
+            return _Gone("decoder_failed")
+        if code in (-signal.SIGKILL, -signal.SIGTERM):
+            return _Gone("busy", innocent=True)
+        return _Gone("too_complex" if code == -signal.SIGXCPU else "decoder_failed")
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
 
     def kill(self) -> None:
         """End the process now, and reap it."""
@@ -195,14 +207,29 @@ class DecoderPool:
         """Return a child's answer to *request* about *data*: its head and the JPEG.
 
         Raises `ImageRefused` when no child comes free in time, or when it dies of this picture.
+        One that something else ended has its picture given to the next, once.
         """
+        try:
+            return self._run(request, data)
+        except _Gone as gone:
+            if not gone.innocent:
+                raise self._refused(gone) from None
+        try:
+            return self._run(request, data)
+        except _Gone as gone:
+            raise self._refused(gone) from None
+
+    def _refused(self, gone: _Gone) -> ImageRefused:
+        limit = None if gone.code == "decoder_failed" else self.limits.wall_seconds
+        return ImageRefused(gone.code, limit)
+
+    def _run(self, request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         child = self._take()
         try:
             head, made = child.work(request, data, self.limits.wall_seconds)
-        except _Gone as gone:
+        except _Gone:
             self._bury(child)
-            limit = self.limits.wall_seconds if gone.code == "too_complex" else None
-            raise ImageRefused(gone.code, limit) from None
+            raise
         except BaseException:
             self._bury(child)
             raise
@@ -224,8 +251,15 @@ class DecoderPool:
             if not came or self._closed:
                 raise ImageRefused("busy", self.limits.wall_seconds)
             self._busy += 1
-            if self._idle:
-                return self._idle.pop()
+            dead = [child for child in self._idle if child.dead]
+            self._idle = [child for child in self._idle if child not in dead]
+            self._all.difference_update(dead)
+            found = self._idle.pop() if self._idle else None
+        for child in dead:
+            # Ended while it waited: nobody's picture was in it.
+            child.kill()
+        if found is not None:
+            return found
         try:
             return self._start()
         except BaseException:
