@@ -12,9 +12,8 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from heyan.custody.multipart import ReleaseWriter
 from heyan.custody.store_errors import (
@@ -24,70 +23,16 @@ from heyan.custody.store_errors import (
     ObjectNotDestroyed,
     ObjectStoreError,
     ObjectStoreForbidden,
+    ObjectStoreKeysRefused,
+    ObjectStoreTooOpen,
     ObjectStoreUnavailable,
     check_tag,
     translated,
 )
+from heyan.custody.stored import ReleaseRange, StoredObject, StoreSettings, chunks
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-CHUNK = 256 * 1024
-
-
-class StoreSettings(Protocol):
-    """The settings that say where the store is; web and worker have the same names."""
-
-    @property
-    def s3_endpoint(self) -> str: ...
-    @property
-    def s3_region(self) -> str: ...
-    @property
-    def s3_path_style(self) -> bool: ...
-    @property
-    def s3_checksums(self) -> str: ...
-    @property
-    def s3_bucket_sealed(self) -> str: ...
-    @property
-    def s3_bucket_releases(self) -> str: ...
-    @property
-    def s3_access_key(self) -> str: ...
-    @property
-    def s3_secret_key(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """One stored version of an object. ``size`` in bytes; ``version`` None without versioning."""
-
-    key: str
-    version: str | None
-    size: int
-    modified: datetime
-
-
-@dataclass(frozen=True)
-class ReleaseRange:
-    """Part of a release: bytes ``first`` to ``last`` (inclusive) of ``total``, as chunks.
-
-    ``chunks`` raises `ObjectStoreUnavailable` when the store goes away in between. Call `close`
-    when not all of it is read.
-    """
-
-    total: int
-    first: int
-    last: int
-    chunks: Iterator[bytes]
-    body: Any
-
-    @property
-    def length(self) -> int:
-        """How many bytes the range holds."""
-        return self.last - self.first + 1
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self.body.close()
 
 
 def new_key(prefix: str = "d") -> str:
@@ -112,7 +57,9 @@ class ObjectStore:
         connect_timeout: float = 3,
         read_timeout: float = 20,
         attempts: int = 4,
+        put_only: bool = False,
     ) -> None:
+        self._put_only, self._narrow = put_only, False
         self.endpoint_url = endpoint_url
         self.region = region
         self.sealed_bucket = sealed_bucket
@@ -136,9 +83,17 @@ class ObjectStore:
 
     @classmethod
     def from_settings(
-        cls, settings: StoreSettings, *, read_timeout: float = 20, attempts: int = 4
+        cls,
+        settings: StoreSettings,
+        *,
+        read_timeout: float = 20,
+        attempts: int = 4,
+        put_only: bool = False,
     ) -> ObjectStore:
-        """Return the store that *settings* describes, with the credentials in them."""
+        """Return the store that *settings* describes, with the credentials in them.
+
+        *put_only*: nothing is sealed with credentials that can also read ``sealed``.
+        """
         return cls(
             settings.s3_endpoint,
             settings.s3_region,
@@ -150,16 +105,17 @@ class ObjectStore:
             checksums=settings.s3_checksums,
             read_timeout=read_timeout,
             attempts=attempts,
+            put_only=put_only,
         )
 
     @classmethod
     def for_web(cls, settings: StoreSettings) -> ObjectStore:
-        """Return the store for the web: what it may do is up to its credentials.
+        """Return the store for the web: its credentials may put into ``sealed``, and no more.
 
         Somebody waits for the answer, and their picture waits in memory: a store that takes the
         connection and then says nothing is given up within half a minute.
         """
-        return cls.from_settings(settings, read_timeout=10, attempts=2)
+        return cls.from_settings(settings, read_timeout=10, attempts=2, put_only=True)
 
     @property
     def client(self) -> S3Client:
@@ -191,6 +147,7 @@ class ObjectStore:
         with: a store that lies about success is found out (SECURITY 50). Raises `ObjectExists`,
         `ObjectCorrupt`, `ObjectStoreUnavailable`, `ObjectStoreForbidden`.
         """
+        self._check_narrow()
         digest = hashlib.md5(ciphertext, usedforsecurity=False)
         with translated():
             answer = self.client.put_object(
@@ -270,7 +227,7 @@ class ObjectStore:
         if found[1] != first:
             body.close()
             raise ObjectCorrupt("another range came than was asked for")
-        return ReleaseRange(*found, chunks=_chunks(body, found[2] - found[1] + 1), body=body)
+        return ReleaseRange(*found, chunks=chunks(body, found[2] - found[1] + 1), body=body)
 
     def destroy_release(self, key: str) -> int:
         """Delete a release for good, all versions of it (`destroy_sealed`)."""
@@ -311,15 +268,41 @@ class ObjectStore:
         return found
 
     def check(self) -> None:
-        """Ask whether the store answers at all, for readiness; raises `ObjectStoreUnavailable`.
+        """Ask whether the store answers and takes our credentials, for readiness.
 
-        A refusal counts as an answer: the web may not even look at a bucket.
+        That it refuses the object counts as an answer. Raises `ObjectStoreUnavailable`,
+        `ObjectStoreKeysRefused`, `ObjectStoreTooOpen`.
         """
+        self._check_narrow()
         try:
-            with translated():
-                self.client.head_object(Bucket=self.releases_bucket, Key="ready/none")
+            self._look(self.releases_bucket)
+        except ObjectStoreKeysRefused:
+            raise
         except (ObjectMissing, ObjectStoreForbidden):
             return
+
+    def _check_narrow(self) -> None:
+        """Make sure, once, that put-only credentials cannot read ``sealed`` (DESIGN 2, rule 1).
+
+        With those of web and worker exchanged all would go on, and the web could open its bucket.
+        """
+        if not self._put_only or self._narrow:
+            return
+        try:
+            self._look(self.sealed_bucket)
+        except ObjectStoreKeysRefused:
+            raise
+        except ObjectStoreForbidden:
+            self._narrow = True
+            return
+        except ObjectMissing:
+            pass
+        raise ObjectStoreTooOpen("these credentials read what is sealed")
+
+    def _look(self, bucket: str) -> None:
+        # Not HEAD: a refusal without a body does not say what it refuses.
+        with translated():
+            self.client.get_object(Bucket=bucket, Key="ready/none")["Body"].close()
 
     def _versions(self, bucket: str, prefix: str) -> Iterator[StoredObject]:
         with translated():
@@ -360,19 +343,6 @@ class ObjectStore:
         raise ObjectNotDestroyed("the object still answers")
 
 
-def _chunks(body: Any, length: int) -> Iterator[bytes]:
-    left = length
-    try:
-        with translated():
-            while left and (piece := body.read(min(CHUNK, left))):
-                left -= len(piece)
-                yield piece
-        if left:
-            raise ObjectStoreUnavailable("the store closed the connection early")
-    finally:
-        body.close()
-
-
 __all__ = [
     "ObjectCorrupt",
     "ObjectExists",
@@ -381,6 +351,8 @@ __all__ = [
     "ObjectStore",
     "ObjectStoreError",
     "ObjectStoreForbidden",
+    "ObjectStoreKeysRefused",
+    "ObjectStoreTooOpen",
     "ObjectStoreUnavailable",
     "ReleaseRange",
     "ReleaseWriter",

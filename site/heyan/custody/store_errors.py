@@ -19,6 +19,14 @@ class ObjectStoreForbidden(ObjectStoreError):
     """These credentials may not do that."""
 
 
+class ObjectStoreKeysRefused(ObjectStoreForbidden):
+    """It does not take these credentials at all: wrong, expired, or the clock is off."""
+
+
+class ObjectStoreTooOpen(ObjectStoreForbidden):
+    """These credentials may do what they must not: the worker's, most likely, given to the web."""
+
+
 class ObjectExists(ObjectStoreError):
     """An object with this key is there already; nothing was written."""
 
@@ -33,6 +41,21 @@ class ObjectCorrupt(ObjectStoreError):
 
 class ObjectNotDestroyed(ObjectStoreError):
     """Versions of the object are still there after deleting them."""
+
+
+# How stores say that it is the credentials they refuse, and not what is asked with them.
+KEYS_REFUSED = frozenset(
+    {
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "RequestTimeTooSkewed",
+        "SecurityTokenExpired",
+        "InvalidSecurityToken",
+    }
+)
 
 
 def check_tag(tag: str | None, md5: str) -> None:
@@ -62,7 +85,12 @@ def translated() -> Iterator[None]:
 def _own_error(response: Any) -> Exception:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(response.get("Error", {}).get("Code", ""))
-    if status == 404 or code in ("NoSuchKey", "NoSuchVersion", "NoSuchBucket"):
+    if code == "NoSuchBucket":
+        # A wrong setting, or a store that is not all there yet; nothing is known to be gone.
+        return ObjectStoreUnavailable(code)
+    if code in KEYS_REFUSED:
+        return ObjectStoreKeysRefused(code)
+    if status == 404 or code in ("NoSuchKey", "NoSuchVersion"):
         return ObjectMissing(code)
     if status == 412 or code == "PreconditionFailed":
         return ObjectExists(code)
