@@ -7,12 +7,10 @@ clock past every period. The worker reads no contact data here: rows are found b
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
-    Select,
     String,
     cast,
     delete,
@@ -43,11 +41,12 @@ from heyan.consent.models import ConsentRecord
 from heyan.db import transaction
 from heyan.decisions.models import Decision, DecisionDraft
 from heyan.documents.models import CustodyEvent, CustodyReceipt, Document, Tombstone
-from heyan.events.models import Event, EventStatus
+from heyan.events.models import Event
 from heyan.leads.models import Lead
 from heyan.notifications.models import Message, Notice, Proof, Reach
 from heyan.notifications.service import notify
 from heyan.policies import promises
+from heyan.registrations import unused
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.retention import holds
 from heyan.safety.models import SafetyFlag, SafetySource, SafetySubject
@@ -56,10 +55,6 @@ from uploads_worker import tombstones
 from uploads_worker.context import Context
 
 BATCH = 200
-# The registry: an account that nobody used for 24 months, 30 days after the notice.
-UNUSED = timedelta(days=730)
-WARNED = timedelta(days=30)
-UNUSED_NOTICE = "account_unused"
 
 
 # --- answers ---------------------------------------------------------------------------------
@@ -88,62 +83,31 @@ def answers_over(session: Session, moment: datetime) -> ColumnElement[bool]:
 # --- accounts --------------------------------------------------------------------------------
 
 
-def _used() -> ColumnElement[datetime]:
-    return func.coalesce(Account.last_seen_at, Account.created_at)
-
-
-def _idle(moment: datetime, how_long: timedelta) -> Select[Any]:
-    """Choose accounts of the public that were not used, and in no event that still runs."""
-    running = (
-        select(Registration.id)
-        .join(Event, Event.id == Registration.event_id)
-        .where(Registration.account_id == Account.id, Event.status != EventStatus.ENDED)
-    )
-    return (
-        select(Account.id)
-        .where(
-            Account.realm == Realm.PUBLIC,
-            Account.status != AccountStatus.CLOSED,
-            _used() <= moment - how_long,
-            ~running.exists(),
-            holds.not_held("account", Account.id),
-        )
-        .limit(BATCH)
-        .with_for_update(skip_locked=True)
-    )
-
-
 def warn_unused(context: Context) -> int:
-    """Leave a notice for accounts that will be deleted in a month unless somebody signs in."""
+    """Leave a notice for accounts that will be deleted in a month unless somebody signs in.
+
+    A month later the site closes them (`heyan.registrations.unused`), and `erase_closed` is next.
+    """
     told = exists().where(
-        Notice.account_id == Account.id, Notice.kind == UNUSED_NOTICE, Notice.at > _used()
+        Notice.account_id == Account.id,
+        Notice.kind == unused.NOTICE,
+        Notice.at > unused.used_at(),
     )
     with context.sessions() as session, transaction(session):
-        found = session.scalars(_idle(clock.now(), UNUSED - WARNED).where(~told)).all()
+        found = session.scalars(
+            select(Account.id)
+            .where(unused.idle(clock.now(), unused.UNUSED - unused.WARNED), ~told)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
         for account_id in found:
-            notify(session, account_id, UNUSED_NOTICE)
+            notify(session, account_id, unused.NOTICE)
             record(session, WORKER, "accounts.warn_unused", "account", account_id)
     return len(found)
 
 
-def close_unused(context: Context) -> int:
-    """Erase accounts that stayed unused for a month after the notice."""
-    now = clock.now()
-    told = exists().where(
-        Notice.account_id == Account.id,
-        Notice.kind == UNUSED_NOTICE,
-        Notice.at > _used(),
-        Notice.at <= now - WARNED,
-    )
-    with context.sessions() as session, transaction(session):
-        found = session.scalars(_idle(now, UNUSED).where(told)).all()
-        for account_id in found:
-            erase_account(context, session, account_id, "unused")
-    return len(found)
-
-
 def erase_closed(context: Context) -> int:
-    """Erase accounts that were closed at their owner's wish (`heyan.registrations.closing`)."""
+    """Erase accounts that were closed, by their owners or as unused (`heyan.registrations`)."""
     erased = exists().where(
         Tombstone.subject_kind == "account", Tombstone.subject_id == cast(Account.id, String)
     )
@@ -161,7 +125,7 @@ def erase_closed(context: Context) -> int:
     with context.sessions() as session, transaction(session):
         found = session.scalars(asked).all()
         for account_id in found:
-            erase_account(context, session, account_id, "asked")
+            erase_account(context, session, account_id, "closed")
     return len(found)
 
 

@@ -348,9 +348,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "usage": usage.expire,
     "safety": safety.expire,
     "answers": retention.answers,
-    # First erased, then warned: a month lies between.
     "closed_accounts": retention.erase_closed,
-    "unused_accounts": retention.close_unused,
     "unused_warnings": retention.warn_unused,
     "decisions": retention.decisions,
     "custody": retention.custody,

@@ -17,10 +17,8 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.accounts.models import Account, AccountStatus
-from heyan.audit.models import AuditEntry
 from heyan.audit.service import WORKER, record
 from heyan.classification import REGISTRY
-from heyan.consent.models import ConsentRecord
 from heyan.contacts.models import (
     Contact,
     Recording,
@@ -31,30 +29,36 @@ from heyan.contacts.models import (
 )
 from heyan.custody import signing
 from heyan.db import transaction
-from heyan.decisions.models import Decision
 from heyan.documents.models import Document, Tombstone
 from heyan.events.models import Event, EventStatus, VaultKey, VaultKeyStatus
 from heyan.leads.models import DoNotContact, Lead
+from heyan.notifications.models import Proof
 from heyan.notifications.service import notify
 from heyan.releases.models import Release
 from heyan.retention import holds
-from heyan.retention.models import ArchiveItem
+from heyan.retention.models import ArchiveItem, LegalHold
 from heyan.rights.models import AccessCopy
 from heyan.usage.models import UsageHit, UsageVisitor
 from heyan.viewings.models import Viewing
 from heyan.winddown.models import EndingNotice, ServiceEnding
 from uploads_worker import access_copy, destruction, endings, recordings, retention, viewings
 from uploads_worker.context import Context
-from uploads_worker.keeping import archive
+from uploads_worker.keeping import archive, remains
 
 PAGE = 200
 BECAUSE = "service_end"
-# What stays for its own period under ids that lead to nobody, or as a proof of duties done.
-STILL_SWEPT = (
+# What a duty keeps for its own period, under ids that lead to nobody; nothing else is left but
+# what an authority ordered.
+STAYS = (
     "agreement.document",
+    "audit",
+    "consent",
     "consent.guardian",
+    "decision",
+    "legal.archive",
     "legal.order",
     "message.body",
+    "rights.proof",
     "rights.request",
     "safety.flag",
     "security_log",
@@ -199,6 +203,8 @@ def _rows(context: Context) -> None:
             ("contacts", delete(Contact).where(holds.not_held("contact", Contact.id))),
             ("usage_hits", delete(UsageHit)),
             ("usage_visitors", delete(UsageVisitor)),
+            # Codes and links under way to whoever asked, with an account or without.
+            ("proofs", delete(Proof)),
         ):
             done = session.execute(statement, execution_options={"synchronize_session": False})
             gone[name] = int(done.rowcount)  # type: ignore[attr-defined] # a DELETE has one
@@ -220,7 +226,7 @@ def _empty_buckets(context: Context) -> int:
 
 
 class NotEmpty(Exception):
-    """The buckets hold something that nothing keeps."""
+    """The buckets, or a category of the registry, hold something that nothing keeps."""
 
 
 def _both(context: Context) -> tuple[tuple[Callable[[], Any], Callable[[str], int]], ...]:
@@ -269,14 +275,20 @@ def _certificate(
         .select_from(VaultKey)
         .where(VaultKey.status != VaultKeyStatus.DESTROYED, VaultKey.event_id.not_in(held_events))
     )
+    left_rows = remains.left(session)
+    ordered = session.scalar(select(LegalHold.id).where(holds.in_force()).limit(1)) is not None
+    unkept = {key: n for key, n in left_rows.items() if n and key not in STAYS}
+    if unkept and not ordered:
+        raise NotEmpty(", ".join(sorted(unkept)))
     now = clock.now()
     return {
         "format": "heyan-destruction/1",
         "ending_id": str(ending_id),
         "ended_at": now.isoformat(),
         "destroyed": destroyed,
-        "kept": _kept(session, now),
-        "swept_at_its_period": _swept(now),
+        # Every category of the registry, also those of which nothing is left.
+        "left": left_rows,
+        "kept": {key: _why(key, n, now) for key, n in left_rows.items() if n},
         "objects_left": left,
         "objects_kept_by_law": len(_kept_keys(session)),
         "keys_left": keys or 0,
@@ -284,35 +296,15 @@ def _certificate(
     }
 
 
-def _swept(now: datetime) -> dict[str, str]:
-    """Return what else a duty keeps, with the day after which the sweep leaves nothing of it."""
+def _why(key: str, count: int, now: datetime) -> dict[str, Any]:
+    """Return how much of a category stays, until when at the latest, and by which duty."""
+    category = REGISTRY[key]
+    if key not in STAYS:
+        return {"count": count, "until": "released", "law": "an authority's order"}
+    # What counts no days ends with what it belongs to, three years after at the latest.
+    days = category.days or REGISTRY["rights.request"].days or 0
     return {
-        key: (now + timedelta(days=REGISTRY[key].days or 0)).date().isoformat()
-        for key in STILL_SWEPT
+        "count": count,
+        "until": (now + timedelta(days=days)).date().isoformat(),
+        "law": category.floor.citation if category.floor else category.source,
     }
-
-
-def _kept(session: Session, now: datetime) -> dict[str, dict[str, Any]]:
-    """Return each category that stays: how many rows, until when at the latest, and why."""
-    found = {}
-    for key, table in (
-        ("legal.archive", ArchiveItem),
-        ("audit", AuditEntry),
-        ("decision", Decision),
-        ("consent", ConsentRecord),
-    ):
-        count = session.scalar(select(func.count()).select_from(table)) or 0
-        if count:
-            category = REGISTRY[key]
-            floor = category.floor
-            found[key] = {
-                "count": count,
-                "until": (now + timedelta(days=category.days or 0)).date().isoformat(),
-                "law": floor.citation if floor else category.source,
-            }
-    held = session.scalar(
-        select(func.count()).select_from(Document).where(Document.destroyed_at.is_(None))
-    )
-    if held:
-        found["held"] = {"count": held, "until": "released", "law": "an authority's order"}
-    return found

@@ -15,6 +15,7 @@ from heyan.decisions.models import Decision
 from heyan.documents.models import Document, Tombstone
 from heyan.events.models import Event, EventStatus
 from heyan.leads.models import Lead
+from heyan.registrations import unused
 from heyan.registrations.models import Registration, RegistrationAnswer, RegistrationStatus
 from heyan.retention import holds
 from heyan.retention.models import ArchiveItem, LegalHold, SweepRun
@@ -102,6 +103,13 @@ RULES = (
         "accounts students totp_factors recovery_codes login_sessions trusted_devices invitations"
         " passkeys",
         overdue(Account, _closed),
+    ),
+    # The site closes them each hour that somebody asks how it is; a day late is too late.
+    rule(
+        "unused_accounts",
+        "",
+        "",
+        overdue(Account, lambda now: unused.over(now - timedelta(days=1))),
     ),
     rule(
         "sign_ins",

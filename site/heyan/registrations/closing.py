@@ -11,14 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan.accounts.models import Account, AccountStatus
-from heyan.accounts.sessions import end_all
-from heyan.audit.service import Actor, record
+from heyan.audit.service import Actor
 from heyan.consent.service import Evidence
 from heyan.db import transaction
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.registrations.service import load
 from heyan.registrations.submission import withdraw
-from heyan.retention import archiving
+from heyan.registrations.unused import shut
 
 
 def close_account(
@@ -38,12 +37,8 @@ def close_account(
                 Registration.status != RegistrationStatus.WITHDRAWN,
             )
         ).all()
-        # What a law keeps of it, sealed to a key that is not on this site (G6).
-        archiving.seal(session, account_id)
         for registration_id in live:
             registration = load(session, account_id, registration_id)
             withdraw(session, actor, registration, evidence, text_shown)
-        account.status = AccountStatus.CLOSED
-        end_all(session, account_id)
-        record(session, actor, "accounts.close", "account", account_id, withdrawn=len(live))
+        shut(session, actor, account_id, withdrawn=len(live))
         return len(live)

@@ -27,6 +27,7 @@ RULES: dict[str, Any] = {
     "answers": _l("报名信息"),
     "leads": _l("回电登记"),
     "closed_accounts": _l("注销的账号"),
+    "unused_accounts": _l("两年没有使用的账号"),
     "sign_ins": _l("安全日志"),
     "decisions": _l("核验结果"),
     "consents": _l("同意记录"),

@@ -15,12 +15,13 @@ from heyan import web
 from heyan.access import Role
 from heyan.accounts.models import Account
 from heyan.retention import archiving
+from heyan.retention import views as retention_views
 from tests.conftest import Clock
 from tests.enrolment import World, words_of
 from tests.keeping import ORDER, pair
 from tests.staff import colleague
 from tests.worker import age_key, audit_of, command, submit
-from uploads_worker import sweep
+from uploads_worker import endings, retention, sweep
 from uploads_worker.context import Context
 
 
@@ -45,6 +46,30 @@ def closed(world: World, context: Context) -> tuple[object, str]:
     done = runner.invoke(args=["registrations", "close-account", "--phone", phone, "--yes"])
     assert done.exit_code == 0, done.output
     return account, phone
+
+
+def test_what_the_law_keeps_of_an_unused_account_is_sealed_too(
+    world: World, context: Context, clock: Clock, offline: str
+) -> None:
+    """G6, E4, S-064: two years without a visit end like a closing."""
+    case = submit(world, context)
+    account = world.rows(
+        "SELECT account_id FROM registrations WHERE id = :r", r=case.registration_id
+    )[0][0]
+    endings.end_event(context, case.event_id)
+    clock.move(timedelta(days=701))
+    retention.warn_unused(context)
+    clock.move(timedelta(days=31))
+    retention_views._closed["at"] = -retention_views.EVERY
+    assert world.app.test_client().get("/readyz").status_code == 200
+    sweep.BROOMS["closed_accounts"](context)
+    ((login, status),) = world.rows(
+        "SELECT login_index = uuid_send(id), status FROM accounts WHERE id = :a", a=account
+    )
+    assert (login, status) == (True, "closed")
+    ((sealed,),) = world.rows("SELECT waiting FROM archive_items WHERE account_id = :a", a=account)
+    opened = json.loads(pyrage.decrypt(bytes(sealed), [pyrage.x25519.Identity.from_str(offline)]))
+    assert opened["registrations"][0]["student"]
 
 
 FIELDS = {

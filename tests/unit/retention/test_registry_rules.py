@@ -8,9 +8,9 @@ from heyan import handling
 from heyan.access import Role
 from heyan.classification import CATEGORIES, REGISTRY, Level, personal_columns
 from heyan.db import Base
-from uploads_worker import sweep
+from uploads_worker import sweep, winddown
 from uploads_worker.context import load_models
-from uploads_worker.keeping import rules
+from uploads_worker.keeping import remains, rules
 
 load_models()
 
@@ -20,6 +20,12 @@ def test_every_category_has_a_rule_that_ends_it() -> None:
     ended = {key for one in rules.all_rules() for key in one.categories}
     assert {category.key for category in CATEGORIES} - ended == set()
     assert ended <= set(REGISTRY)
+
+
+def test_the_certificate_of_the_end_counts_every_category() -> None:
+    """H5, S-079: what is left is counted for each category, or the build fails."""
+    assert set(remains.places()) == set(REGISTRY)
+    assert set(winddown.STAYS) <= set(REGISTRY)
 
 
 def test_every_table_with_personal_columns_is_reached_by_a_rule() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,6 +15,7 @@ import pytest
 from heyan import clock as clocks
 from heyan.access import Role
 from heyan.audit.service import OPERATOR
+from heyan.classification import REGISTRY
 from heyan.retention import archiving
 from heyan.winddown import ending, service
 from tests.assessments import write
@@ -182,6 +184,10 @@ def test_the_service_ends_and_proves_it(
     assert code == 0, said
     assert "legal.archive" in said
     changed = json.loads(certificate.read_text("utf-8"))
+    proven = json.loads(base64.b64decode(changed["payload"]))
+    assert set(proven["left"]) == set(REGISTRY)
+    assert not any(n for key, n in proven["left"].items() if key not in winddown.STAYS)
+    assert {key for key, n in proven["left"].items() if n} == set(proven["kept"])
     changed["payload"] = changed["payload"][:-8] + "AAAAAAA="
     certificate.write_text(json.dumps(changed), "utf-8")
     assert verify("--root", root_text(context), "destruction", certificate)[0] == 1

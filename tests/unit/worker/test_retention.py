@@ -14,8 +14,10 @@ from sqlalchemy.exc import ProgrammingError
 from heyan import clock as clocks
 from heyan import web
 from heyan.accounts.models import Account
+from heyan.audit.service import OPERATOR
 from heyan.classification import REGISTRY
 from heyan.policies import promises
+from heyan.registrations import unused
 from tests.conftest import Clock
 from tests.enrolment import World
 from tests.worker import Case, audit_of, submit
@@ -41,6 +43,12 @@ def aged(world: World, account_id: uuid.UUID, days: int) -> None:
             text("UPDATE accounts SET last_seen_at = :at WHERE id = :a"),
             {"at": clocks.now() - timedelta(days=days), "a": account_id},
         )
+
+
+def close_unused(world: World) -> int:
+    """What the site does each hour that somebody asks how it is."""
+    with world.session() as session:
+        return unused.close_unused(session, OPERATOR)
 
 
 ANSWERS = "SELECT count(*) FROM registration_answers WHERE registration_id = :r"
@@ -72,14 +80,16 @@ def test_an_unused_account_is_warned_then_erased(
     aged(world, account, 2000)
     # However long the worker was away, nobody is erased without the notice and its month.
     for _again in range(2):
-        sweep.BROOMS["unused_accounts"](context)
+        close_unused(world)
         sweep.BROOMS["unused_warnings"](context)
     assert column(world, WARNINGS, a=account) == [1]
     clock.move(timedelta(days=29))
-    sweep.BROOMS["unused_accounts"](context)
+    close_unused(world)
     assert column(world, STATUS, a=account) == ["active"]
     clock.move(timedelta(days=2))
-    assert sweep.BROOMS["unused_accounts"](context) >= 1
+    assert close_unused(world) >= 1
+    assert column(world, STATUS, a=account) == ["closed"]
+    assert sweep.BROOMS["closed_accounts"](context) >= 1
     row = world.rows(
         "SELECT status, name, password_hash, login_index = uuid_send(id) FROM accounts"
         " WHERE id = :a",
@@ -120,11 +130,11 @@ def test_whoever_comes_back_or_still_takes_part_keeps_the_account(
     assert column(world, WARNINGS, a=busy) == [0]
     aged(world, back, 0)
     clock.move(timedelta(days=40))
-    retention.close_unused(context)
+    close_unused(world)
     assert [column(world, STATUS, a=one) for one in (back, busy)] == [["active"], ["active"]]
     # A notice of long ago does not count for the next time.
     clock.move(timedelta(days=760))
-    retention.close_unused(context)
+    close_unused(world)
     assert column(world, STATUS, a=back) == ["active"]
 
 
