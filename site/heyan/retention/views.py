@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
+from time import monotonic
 
+import structlog
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from heyan import clock, paging, web
 from heyan.access import Permission, requires
 from heyan.accounts.pages import client
+from heyan.audit.service import OPERATOR
 from heyan.classification import CATEGORIES
 from heyan.handling import handling
+from heyan.registrations import unused
 from heyan.retention import archiving, holds
 from heyan.retention.errors import (
     AlreadySettled,
@@ -32,6 +38,37 @@ from heyan.retention.wording import KINDS, ROLES, RULES, hold_state, query_state
 staff_pages = Blueprint("retention", __name__, url_prefix="/staff/retention")
 Page = str | Response | tuple[str, int]
 PAGE = 30
+log = structlog.get_logger()
+# In seconds.
+EVERY = 3600.0
+_closed = {"at": -EVERY}
+_turn = threading.Lock()
+
+
+def _due() -> bool:
+    with _turn:
+        now = monotonic()
+        if now - _closed["at"] < EVERY:
+            return False
+        _closed["at"] = now
+        return True
+
+
+@staff_pages.before_app_request
+def _close_unused() -> None:
+    """Close accounts that nobody used, once an hour, when the monitoring asks or staff are at work.
+
+    Here, because the worker cannot read what the law wants sealed of them first.
+    """
+    asked = request.path == "/readyz" or request.path.startswith("/staff")
+    if not asked or not _due():
+        return
+    try:
+        with web.heyan().sessions() as session:
+            unused.close_unused(session, OPERATOR)
+    except SQLAlchemyError as error:
+        # The page matters more; the overdue figure tells if it stays so.
+        log.warning("unused_not_closed", kind=type(error).__name__)
 
 
 @staff_pages.get("")
