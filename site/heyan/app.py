@@ -12,6 +12,7 @@ from sqlalchemy.orm import sessionmaker
 from heyan import cookies, db, errors, guard, heads, logs, shell, statics, web
 from heyan.bodies import MemoryRequest
 from heyan.retention import archiving
+from heyan.rights import workdays
 from heyan.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,7 @@ def build(settings: Settings) -> Flask:
     logs.configure()
     db.use_contact_keys(db.parse_contact_keys(settings.contact_keys, settings.index_key))
     archiving.use_recipient(settings.archive_recipient)
+    workdays.use_file(settings.holidays_file)
     app = Flask(
         "heyan",
         template_folder=str(ROOT / "templates"),

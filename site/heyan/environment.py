@@ -217,6 +217,16 @@ def day(text: str) -> date:
         raise Unreadable("expected a date as YYYY-MM-DD") from None
 
 
+def optional_file(text: str) -> Path | None:
+    """Read the path of a file that is there, made absolute; empty: none."""
+    if not text:
+        return None
+    path = Path(text).expanduser().absolute()
+    if not path.is_file():
+        raise Unreadable("expected the path of a file that is there")
+    return path
+
+
 def folder(text: str) -> Path:
     """Read a path, made absolute."""
     return Path(text).expanduser().absolute()

@@ -31,6 +31,7 @@ from heyan.environment import (
     load,
     names,
     networks,
+    optional_file,
     setting,
     whole,
 )
@@ -236,6 +237,12 @@ class Settings(Common, WebLimits):
         "offline age recipient that the legal archive is sealed to; empty: nothing is archived",
         default="",
         read=age_recipient,
+    )
+    holidays_file: Path | None = setting(
+        "HOLIDAYS_FILE",
+        "JSON of days off and worked weekends by year, added to the program's own",
+        read=optional_file,
+        default=None,
     )
     policy_version: str = setting("POLICY_VERSION", "version of the policy", default="1.0")
     policy_effective: date = setting(

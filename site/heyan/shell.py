@@ -28,6 +28,7 @@ from werkzeug.wrappers import Response
 from heyan import clock, cookies, csrf, guard, web
 from heyan.access import Permission, Realm, public
 from heyan.notifications.service import unread_count
+from heyan.rights import workdays
 from heyan.winddown import door
 
 pages = Blueprint("shell", __name__)
@@ -332,7 +333,13 @@ def readyz() -> tuple[Response, int]:
     except Exception:  # noqa: BLE001 - any failure means not ready
         checks["objects"] = "away"
     ready = all(state == "ok" for state in checks.values())
-    return jsonify(status="ready" if ready else "not ready", checks=checks), 200 if ready else 503
+    missing = workdays.missing_year(clock.local(clock.now()).date())
+    return jsonify(
+        status="ready" if ready else "not ready",
+        checks=checks,
+        # What keeps nobody from working today, and is to be done.
+        notes={"working_days": f"missing {missing}"} if missing else {},
+    ), 200 if ready else 503
 
 
 def _csp_report() -> tuple[str, int]:

@@ -34,6 +34,7 @@ from heyan.releases.models import RecipientStatus
 from heyan.retention import figures as keeping
 from heyan.retention import holds
 from heyan.rights import requests as rights
+from heyan.rights import workdays
 from heyan.safety import service as safety
 from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
@@ -297,6 +298,10 @@ def _officer(session: Session, _person: SignedIn) -> Iterator[Waiting]:
         late = int(minors.overdue(now, year))
         words = _("%(year)s 年未成年人信息审计，次年 1 月 31 日前报送", year=year)
         yield Waiting(words, 1, late, url_for("staff_assessments.minors_audit"))
+    if missing := workdays.missing_year(clock.local(now).date()):
+        words = _("%(year)s 年的节假日安排还没有录入，期限暂按推算", year=missing)
+        late = int(missing <= clock.local(now).year)
+        yield Waiting(words, 1, late, url_for("staff_rights.index"))
     if alarms := processing.persons(session).alarms:
         words = _("涉及的人数到了法定界限的八成")
         address = url_for("staff_assessments.record_of_processing")

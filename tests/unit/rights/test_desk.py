@@ -6,6 +6,8 @@ import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,11 +126,6 @@ def test_the_clock_counts_working_days_with_worked_weekends(
     assert clocks.local(workdays.after(at, 5).at).date() == date(2026, 9, 24)
     # 28 to 30, then the National Day week, 8 to 10 October (Saturday 10 worked), 12 to 15.
     assert clocks.local(workdays.after(at, 15).at).date() == date(2026, 10, 15)
-    with pytest.raises(workdays.YearUnknown):
-        workdays.is_working(date(2031, 1, 4))
-    late = workdays.after(datetime(2031, 1, 3, tzinfo=clocks.SHANGHAI), 1)
-    assert late.provisional
-    assert workdays.missing_year(date(2030, 6, 1)) == 2030
     assert workdays.missing_year(date(2026, 6, 1)) is None
     for kind in (RightsKind.EXPLAIN.value, RightsKind.COMPLAINT.value):
         row = row_of(world, received(staff, kind=kind))
@@ -136,6 +133,43 @@ def test_the_clock_counts_working_days_with_worked_weekends(
     request_id = received(staff, kind="access", phone=phone_of(world, person))
     assert act(staff, request_id, "acknowledge") == 303
     assert "已经收到" in words_of(person.get("/me/notices"))
+
+
+def test_a_year_that_was_not_announced_still_has_a_clock_and_is_asked_for(
+    world: World, clock: Any, tmp_path: Path
+) -> None:
+    """L-17: weekdays without the fixed holidays; desk and health say so; a file adds the year."""
+    with pytest.raises(workdays.YearUnknown):
+        workdays.is_working(date(2031, 1, 4))
+    # 1 to 3 October 2031 are Wednesday to Friday, fixed by law; Monday is the next.
+    after = workdays.after(datetime(2031, 9, 30, 9, tzinfo=clocks.SHANGHAI), 1)
+    assert (clocks.local(after.at).date(), after.provisional) == (date(2031, 10, 6), True)
+    assert workdays.missing_year(date(2030, 6, 1)) == 2030
+    assert workdays.missing_year(date(2026, 11, 30)) is None
+    assert workdays.missing_year(date(2026, 12, 1)) == 2027
+    december = datetime(2026, 12, 2, 9, tzinfo=clocks.SHANGHAI)
+    if december > clocks.now():
+        clock.move(december - clocks.now())
+    year = workdays.missing_year(clocks.local(clocks.now()).date())
+    asked = f"{year} 年的节假日安排还没有录入"
+    officer = colleague(world, Role.PRIVACY_OFFICER)
+    assert asked in words_of(officer.get("/staff"))
+    notes = world.app.test_client().get("/readyz").get_json()["notes"]
+    assert notes == {"working_days": f"missing {year}"}
+    file = tmp_path / "days.json"
+    file.write_text(f'{{"{year}": {{"off": ["{year}-01-04"], "work": ["{year}-01-10"]}}}}', "utf-8")
+    workdays.use_file(file)
+    try:
+        assert not workdays.is_working(date(int(year or 0), 1, 4))
+        assert workdays.is_working(date(int(year or 0), 1, 10))
+        assert asked not in words_of(officer.get("/staff"))
+        assert world.app.test_client().get("/readyz").get_json()["notes"] == {}
+        for wrong in ("{", '{"2027": {"off": ["2026-01-01"], "work": []}}', '{"2027": []}'):
+            file.write_text(wrong, "utf-8")
+            with pytest.raises(workdays.FileUnusable):
+                workdays.use_file(file)
+    finally:
+        workdays.use_file(None)
 
 
 def test_what_is_late_is_reminded_of_and_goes_up(
