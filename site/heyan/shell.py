@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -257,8 +257,9 @@ def _datetime(moment: datetime) -> str:
     return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
 
 
-def _date(moment: datetime) -> str:
-    at = clock.local(moment)
+def _date(moment: datetime | str) -> str:
+    """A day: a moment's, as it is in China, or a birthday, which is kept as ISO text."""
+    at = date.fromisoformat(moment) if isinstance(moment, str) else clock.local(moment)
     if get_locale() and str(get_locale()).startswith("en"):
         return f"{at:%-d %b %Y}"
     return f"{at.year}年{at.month}月{at.day}日"
@@ -330,7 +331,9 @@ def readyz() -> tuple[Response, int]:
     try:
         web.heyan().objects.check()
         checks["objects"] = "ok"
-    except Exception:  # noqa: BLE001 - any failure means not ready
+    except Exception as error:  # noqa: BLE001 - any failure means not ready
+        # Which it is, away or credentials that are wrong, is for the operator's eye.
+        guard.log.warning("objects_not_ready", kind=type(error).__name__)
         checks["objects"] = "away"
     ready = all(state == "ok" for state in checks.values())
     missing = workdays.missing_year(clock.local(clock.now()).date())

@@ -18,7 +18,6 @@ from flask import (
     abort,
     g,
     jsonify,
-    make_response,
     redirect,
     render_template,
     request,
@@ -49,7 +48,7 @@ from heyan.registrations.wording import hand_over_rows, identity_rows
 
 public_pages = Blueprint("documents", __name__)
 log = structlog.get_logger()
-Page = str | Response | tuple[Any, int]
+Page = str | Response | tuple[Any, int] | tuple[Any, int, dict[str, str]]
 
 # What stands beside the picture in a multipart body: boundaries, names, the small fields.
 SLACK = 64 * 1024
@@ -167,9 +166,10 @@ def _spec(registration: Registration, kind: DocumentKind) -> EventDocumentKind:
 def _upload_page(registration: Registration, spec: EventDocumentKind, trouble: Trouble) -> Page:
     """Render the upload page, or its JSON for the script that sends the file."""
     status = int(trouble.status)
+    heads = {"Retry-After": "30"} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     if _wants_json():
         errors = {"file": trouble.errors or ([trouble.closed] if trouble.closed else [])}
-        return jsonify(errors=errors, warnings=trouble.warnings), status
+        return jsonify(errors=errors, warnings=trouble.warnings), status, heads
     documents = {doc.kind: doc for doc in current_documents(web.session(), registration.id)}
     page = render_template(
         "documents/upload.html",
@@ -188,7 +188,7 @@ def _upload_page(registration: Registration, spec: EventDocumentKind, trouble: T
         asked_for=wording.asked_for(spec),
         size=wording.size,
     )
-    return page, status
+    return page, status, heads
 
 
 @public_pages.post("/registrations/<uuid:registration_id>/documents/<kind>")
@@ -199,11 +199,12 @@ def upload(registration_id: uuid.UUID, kind: str) -> Page:
     registration = _load(registration_id)
     spec = _spec(registration, _kind(kind))
     settings = web.settings()
-    ready = _before_the_body(registration, spec)
+    declared = request.content_length
+    # Who does not say how much is coming may send all there may be, and is counted for it (C-10).
+    expected = settings.max_upload_bytes + SLACK if declared is None else declared
+    ready = _before_the_body(registration, spec, expected)
     if isinstance(ready, Trouble):
         return _upload_page(registration, spec, ready)
-    declared = request.content_length
-    expected = settings.max_upload_bytes + SLACK if declared is None else declared
     try:
         with _gate().hold(expected, wait_seconds=WAIT_FOR_MEMORY):
             with bodies.FILES.one():
@@ -213,24 +214,21 @@ def upload(registration_id: uuid.UUID, kind: str) -> Page:
             return _take(registration, spec, ready, sent)
     except bodies.TooMuchInFlight:
         busy = Trouble([_("现在上传的人很多，请半分钟后再试一次。")], status=503)
-        response = make_response(_upload_page(registration, spec, busy))
-        response.headers["Retry-After"] = "30"
-        return response
+        return _upload_page(registration, spec, busy)
 
 
 def _before_the_body(
-    registration: Registration, spec: EventDocumentKind
+    registration: Registration, spec: EventDocumentKind, expected: int
 ) -> VaultPublicKey | Trouble:
     """Check door, consents, key, size and quotas; leaves no transaction open."""
     session, settings = web.session(), web.settings()
-    declared = request.content_length
     try:
         rules.check_before_body(session, settings, registration, spec.kind)
         key = sealing_key(session, registration.event_id, settings.root_public_key)
-        if declared is not None and declared > settings.max_upload_bytes + SLACK:
-            words = wording.too_large(settings.max_upload_bytes, declared)
+        if expected > settings.max_upload_bytes + SLACK:
+            words = wording.too_large(settings.max_upload_bytes, expected)
             return Trouble([words], status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        rules.count_upload(session, settings, web.account_id(), declared or 0)
+        rules.count_upload(session, settings, web.account_id(), expected)
     except rules.UploadClosed as closed:
         words = wording.closed_in_words(closed)
         return Trouble(closed=words, status=HTTPStatus.CONFLICT)
@@ -305,6 +303,9 @@ def _take(
     except ImageRefused as refused:
         log.info("picture_refused", code=refused.code, registration_id=str(registration_id))
         trouble = Trouble([wording.refusal_in_words(refused, web.settings())])
+        if refused.code == "busy":
+            # Nothing is wrong with the picture.
+            trouble.status = HTTPStatus.SERVICE_UNAVAILABLE
     except service.NeedsOverride as asked:
         trouble = Trouble(warnings=[wording.warning_in_words(code) for code in asked.warnings])
     except rules.UploadClosed as closed:
