@@ -222,20 +222,18 @@ def test_bombs_and_wrecks_are_answered_at_once(
 ) -> None:
     """C-04, C-07, SECURITY 4: a clear message within two seconds."""
     someone, registration = enrolled
-    began = time.monotonic()
-    sent = someone.upload(registration, data)
-    took = time.monotonic() - began
-    no_quota(world, someone)
-    assert sent.status_code in (422, 303)
-    assert words in words_of(sent)
-    assert took < SECONDS * (3 if took > SECONDS and _busy() else 1)
-
-
-def _busy() -> bool:
-    """Whether other work holds this machine, so that a stopwatch says little."""
-    import os
-
-    return os.getloadavg()[0] > (os.cpu_count() or 1)
+    took = SECONDS
+    for _look in range(3):
+        began = time.monotonic()
+        sent = someone.upload(registration, data)
+        took = min(took, time.monotonic() - began)
+        no_quota(world, someone)
+        assert sent.status_code in (422, 303)
+        assert words in words_of(sent)
+        if took < SECONDS:
+            break
+    # What is slow by itself is slow each time; what others take of the machine is not.
+    assert took < SECONDS
 
 
 def test_replacements_at_once_do_not_pass_the_quota(
@@ -249,16 +247,20 @@ def test_replacements_at_once_do_not_pass_the_quota(
     def send(fields: dict[str, str]) -> int:
         browser = world.app.test_client()
         browser.set_cookie("heyan_session", someone.token)
-        form = {**fields, "file": (io.BytesIO(picture()), "card.jpg")}
-        return int(browser.post(path, data=form).status_code)
+        for _try in range(60):
+            form = {**fields, "file": (io.BytesIO(picture()), "card.jpg")}
+            answer = browser.post(path, data=form)
+            if answer.status_code != 503:
+                return int(answer.status_code)
+            # A crowded machine asks to come again, with the same form.
+            assert answer.headers["Retry-After"]
+        return 503
 
     with ThreadPoolExecutor(8) as pool:
         answers = sorted(pool.map(send, shown))
     allowed = 1 + world.settings.replacements_per_day
-    # On a crowded machine a few are asked to come again (503); none of those counts.
-    assert set(answers) <= {303, 429, 503}
-    assert 1 <= answers.count(303) <= allowed
-    assert len(documents(world, registration)) == answers.count(303)
+    assert answers == [303] * allowed + [429] * (8 - allowed)
+    assert len(documents(world, registration)) == allowed
     # What was sealed for the others is known to no row, and goes with the sweep.
 
 
@@ -312,6 +314,53 @@ def test_a_double_click_makes_one_document(world: World, uploader: tuple[Person,
         r=registration,
     )
     assert len(rows) == 1
+
+
+def test_a_form_sent_for_another_kind_or_registration_swallows_no_picture(world: World) -> None:
+    """C-11, SECURITY 9, 29: a token counts for its own kind of its own registration alone."""
+    event = world.event(kinds=(DocumentKind.ID_CARD_FRONT, DocumentKind.ID_CARD_BACK))
+    someone = world.person()
+    first = someone.ready(event.slug, name="王小满")
+    second = someone.ready(event.slug, name="王小麦")
+    token = uuid.uuid4().hex
+    places = [
+        someone.upload(registration, picture(), kind, upload_token=token).headers["Location"]
+        for registration in (first, second)
+        for kind in ("id_card_front", "id_card_back", "id_card_front", "id_card_back")
+    ]
+    assert len(set(places)) == 4
+    assert places[:2] == places[2:4]
+    for registration, mine in ((first, places[:2]), (second, places[4:6])):
+        rows = {row.kind: row for row in documents(world, registration)}
+        assert mine == [f"/documents/{rows[kind].id}" for kind in ("id_card_front", "id_card_back")]
+        assert {row.state for row in rows.values()} == {"sealed"}
+
+
+def test_one_student_in_two_accounts_has_two_quotas_and_neither_uses_up_the_others(
+    world: World, uploader: tuple[Person, str]
+) -> None:
+    """C-10: quotas count by account; a second account of the same student is a person of its own,
+    and an account that begins anew for another student or event does not begin a new quota.
+    """
+    someone, registration = uploader
+    other = world.person()
+    event = world.rows("SELECT slug FROM events e JOIN registrations r ON r.event_id = e.id"
+                       " WHERE r.id = :r", r=registration)[0].slug  # fmt: skip
+    same = other.ready(event)
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO upload_counts (account_id, hour, uploads, bytes) VALUES (%s, %s, 60, 1)"
+            " ON CONFLICT (account_id, hour) DO UPDATE SET uploads = 60",
+            (someone.account_id, clock.now().replace(minute=0, second=0, microsecond=0)),
+        )
+    assert someone.upload(registration, picture()).status_code == 429
+    assert other.upload(same, picture()).status_code == 303
+    for fresh in (someone.ready(event, name="王小麦"), someone.ready(world.event().slug)):
+        assert someone.upload(fresh, picture()).status_code == 429
+    someone.post(f"/registrations/{registration}/withdraw")
+    again = someone.ready(event, name="王小满")
+    assert someone.upload(again, picture()).status_code == 429
+    assert documents(world, again) == []
 
 
 def test_the_61st_upload_of_a_day_is_refused_and_others_go_on(
