@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.Column("risks", sa.Text(), nullable=False),
         sa.Column("measures", sa.Text(), nullable=False),
         sa.Column("conclusion", sa.Text(), nullable=False),
+        sa.Column("high_risk", sa.Boolean(), nullable=False),
         *_people("assessments", "written_by"),
         sa.Column("written_at", moment, nullable=False),
         *_people("assessments", "confirmed_by"),

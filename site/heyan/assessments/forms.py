@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
-from wtforms import DateField, StringField, TextAreaField, ValidationError
+from wtforms import DateField, RadioField, StringField, TextAreaField, ValidationError
 from wtforms.validators import InputRequired, Length
 
 from heyan import clock
@@ -41,6 +41,17 @@ class AssessmentForm(Form):
     risks = _long(_l("对个人的影响和风险"), _l("可能发生什么，对谁，有多严重"))
     measures = _long(_l("保护措施"), _l("措施是否合法、有效，与风险是否相称"))
     conclusion = _long(_l("结论"), _l("可以进行、改过之后可以进行，还是不可以"))
+    residual = RadioField(
+        _l("采取措施之后的风险"),
+        choices=[
+            ("bearable", _l("可以接受")),
+            (
+                "high",
+                _l("仍然是高风险：不能进行，先补充措施再重新评估；政策的下一次变更按重大变更告知"),
+            ),
+        ],
+        validators=[InputRequired(_l("请选择采取措施之后的风险"))],
+    )
     review_on = DateField(
         _l("复查日期"), [InputRequired(_l("请填写复查日期"))], description=_l("最迟两年之后")
     )

@@ -36,6 +36,8 @@ class Assessment(Base):
     risks: Mapped[str] = mapped_column(Text)
     measures: Mapped[str] = mapped_column(Text)
     conclusion: Mapped[str] = mapped_column(Text)
+    # What the measures leave is still a high risk: it goes no further like that (PIPL 55, S-109).
+    high_risk: Mapped[bool] = mapped_column(default=False)
     written_by: Mapped[uuid.UUID] = mapped_column(ForeignKey("accounts.id"), index=True)
     written_at: Mapped[datetime]
     confirmed_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from heyan import clock
 from heyan.accounts import service as accounts
@@ -51,6 +51,8 @@ class Facts:
     measures: str
     conclusion: str
     review_at: datetime
+    # With the measures taken, the risk is high still.
+    high_risk: bool = False
     event_id: uuid.UUID | None = None
     covers: tuple[str, ...] = ()
 
@@ -91,23 +93,69 @@ def delete(session: Session, actor: Actor, assessment_id: uuid.UUID) -> None:
     """Delete what is three years old; raises `AssessmentUnknown`, `StillKept` (L-25)."""
     with transaction(session):
         row = _locked(session, assessment_id)
-        until = (row.confirmed_at or row.written_at) + KEPT
+        until = kept_until(row)
         if until > clock.now():
             raise StillKept(until)
         session.delete(row)
         record(session, actor, "assessments.delete", "assessment", assessment_id)
 
 
+def kept_until(row: Assessment) -> datetime:
+    """Return the moment before which an assessment stays (L-25)."""
+    return (row.confirmed_at or row.written_at) + KEPT
+
+
 def covered(session: Session, event_id: uuid.UUID, kinds: Collection[str]) -> bool:
-    """Tell whether a confirmed assessment, not due for review, covers all of *kinds*."""
+    """Tell whether a confirmed assessment, not due for review, covers all of *kinds*.
+
+    What the latest one calls a high risk is covered by none: first measures, then a new assessment.
+    """
     standing = session.scalars(
         select(Assessment).where(
             Assessment.event_id == event_id,
             Assessment.confirmed_at.is_not(None),
             Assessment.review_at > clock.now(),
         )
+    ).all()
+    if high_risk(session, event_id):
+        return False
+    return any(set(kinds) <= set(row.covers) and not row.high_risk for row in standing)
+
+
+def high_risk(session: Session, event_id: uuid.UUID) -> bool:
+    """Tell whether the latest confirmed assessment of an event leaves a high risk."""
+    latest = (
+        select(Assessment.high_risk)
+        .where(Assessment.event_id == event_id, Assessment.confirmed_at.is_not(None))
+        .order_by(Assessment.confirmed_at.desc(), Assessment.id.desc())
+        .limit(1)
     )
-    return any(set(kinds) <= set(row.covers) for row in standing)
+    return bool(session.scalar(latest))
+
+
+def high_risks(session: Session) -> int:
+    """Return how many confirmed high risks no later assessment of the same event has settled."""
+    later = aliased(Assessment)
+    settled = exists().where(
+        later.event_id == Assessment.event_id, later.confirmed_at > Assessment.confirmed_at
+    )
+    query = select(func.count()).select_from(Assessment)
+    open_ones = query.where(
+        Assessment.high_risk,
+        Assessment.confirmed_at.is_not(None),
+        Assessment.review_at > clock.now(),
+        ~settled,
+    )
+    return session.scalar(open_ones) or 0
+
+
+def high_risks_since(session: Session, moment: datetime) -> Sequence[str]:
+    """Return what was found to be a high risk after *moment*: people must be told of it (S-109)."""
+    return session.scalars(
+        select(Assessment.subject)
+        .where(Assessment.high_risk, Assessment.confirmed_at > moment)
+        .order_by(Assessment.confirmed_at)
+    ).all()
 
 
 def load(session: Session, assessment_id: uuid.UUID) -> Assessment:

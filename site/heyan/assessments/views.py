@@ -65,6 +65,7 @@ def _facts(form: AssessmentForm, event: Event | None) -> service.Facts:
         risks=form.risks.data or "",
         measures=form.measures.data or "",
         conclusion=form.conclusion.data or "",
+        high_risk=form.residual.data == "high",
         review_at=datetime.combine(form.review_on.data, time.min, tzinfo=clock.SHANGHAI),
     )
 
@@ -88,8 +89,9 @@ def show(assessment_id: uuid.UUID) -> Page:
     except service.AssessmentUnknown:
         abort(404)
     return render_template(
-        "assessments/show.html", row=row, mine=web.account_id(), moment=clock.now()
-    )
+        "assessments/show.html", row=row, mine=web.account_id(), moment=clock.now(),
+        kept_until=service.kept_until(row),
+    )  # fmt: skip
 
 
 @staff_pages.post("/<uuid:assessment_id>/confirm")
@@ -173,12 +175,13 @@ def minors_audit() -> Page:
             minors.finish(web.session(), web.actor(), year, form.findings.data or "")
             web.flash("success", _("审计报告已完成"))
             return redirect(url_for("staff_assessments.minors_audit"), 303)
+    done = minors.finished(web.session(), year)
     page = render_template(
         "assessments/minors.html",
         form=form,
         year=year,
-        figures=minors.lines(minors.figures(web.session(), year)),
-        finished=minors.finished(web.session(), year),
+        figures=minors.lines(done.figures if done else minors.figures(web.session(), year)),
+        finished=done,
         due=minors.due_on(year),
     )
     return page, 422 if request.method == "POST" else 200

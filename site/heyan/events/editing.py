@@ -58,6 +58,7 @@ class Problem(enum.Enum):
     SLUG_TAKEN = "slug_taken"
     ORGANIZER_NOT_ACTIVE = "organizer_not_active"
     NO_ASSESSMENT = "no_assessment"
+    HIGH_RISK = "high_risk"
     FIELD_WITHOUT_PURPOSE = "field_without_purpose"
     CLOSED_ALREADY = "closed_already"
     AFTER_THE_SERVICE = "after_the_service"
@@ -349,7 +350,9 @@ def hindrances(session: Session, event: Event) -> tuple[Problem, ...]:
     if any(not complete_field(item) for item in event.fields):
         found.append(Problem.FIELD_WITHOUT_PURPOSE)
     asked = [spec.kind.value for spec in event.document_kinds]
-    if asked and not assessments.covered(session, event.id, asked):
+    if asked and assessments.high_risk(session, event.id):
+        found.append(Problem.HIGH_RISK)
+    elif asked and not assessments.covered(session, event.id, asked):
         found.append(Problem.NO_ASSESSMENT)
     if event.closes_at <= clock.now():
         found.append(Problem.CLOSED_ALREADY)

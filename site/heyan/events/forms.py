@@ -40,6 +40,7 @@ PROBLEMS: dict[Problem, Any] = {
     Problem.FIXED: _l("发布之后，网址、编号、主办单位、类型和报名开始时间不能再改"),
     Problem.SLUG_TAKEN: _l("这个网址或标识已被使用，请换一个"),
     Problem.ORGANIZER_NOT_ACTIVE: _l("主办单位还没有获批准，或已暂停合作"),
+    Problem.HIGH_RISK: _l("影响评估的结论仍是高风险：请先补充保护措施，再重新评估"),
     Problem.NO_ASSESSMENT: _l(
         "收取身份认证材料的项目要先有一份另一人确认过、没有到复查日、写明了这些材料的个人信息保护影响评估"
     ),

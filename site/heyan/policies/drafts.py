@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, undefer
 
 from heyan import clock
 from heyan.accounts.twofold import same_human
+from heyan.assessments import service as assessments
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.jobs import Job, defer
@@ -89,9 +90,20 @@ def present(session: Session, kind: PolicyKind) -> PolicyVersion | None:
 
 
 def differences(session: Session, kind: PolicyKind, content: dict[str, Any]) -> list[Difference]:
-    """Return what of *content* makes it a material change of the latest published version."""
+    """Return what makes *content* a material change of the latest published version.
+
+    That is what differs in it, and what was found to be a high risk since then (S-109).
+    """
     before = present(session, kind)
-    return forced(before.content, content) if before is not None else []
+    if before is None:
+        return []
+    found = forced(before.content, content)
+    if kind is PolicyKind.PRIVACY:
+        found += [
+            Difference(ChangeKind.HIGH_RISK, subject, "", "")
+            for subject in assessments.high_risks_since(session, before.published_at)
+        ]
+    return found
 
 
 def propose(session: Session, actor: Actor, proposal: Proposal, notice_days: int) -> PolicyDraft:
@@ -135,7 +147,7 @@ def _check(session: Session, proposal: Proposal, notice_days: int) -> None:
     digest = service.content_digest(proposal.content)
     if proposal.version in names or (before is not None and before.content_sha256 == digest):
         raise VersionTaken(proposal.version)
-    found = forced(before.content, proposal.content) if before is not None else []
+    found = differences(session, proposal.kind, proposal.content)
     missing = forced_kinds(found) - proposal.kinds
     if missing or (proposal.kinds and not proposal.material):
         raise MustBeMaterial(missing or set(proposal.kinds), found)

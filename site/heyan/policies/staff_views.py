@@ -16,7 +16,7 @@ from heyan import clock, web
 from heyan.access import Permission, requires
 from heyan.accounts.pages import client
 from heyan.policies import comparison, drafts, service, terms, texts
-from heyan.policies.changes import Difference, forced
+from heyan.policies.changes import Difference
 from heyan.policies.forms import DraftForm
 from heyan.policies.models import ChangeKind, PolicyDraft, PolicyKind, PolicyVersion
 from heyan.policies.sections import plain_lines
@@ -77,7 +77,7 @@ def new(kind: str) -> Page:
     needed: list[Difference] = []
     if request.method == "GET":
         content = texts.content(settings, wanted)
-        needed = forced(before.content, content) if before is not None else []
+        needed = drafts.differences(session, wanted, content)
         form.kinds.data = sorted({one.kind.value for one in needed})
         form.material.data = "yes" if needed else None
         notice = clock.local(clock.now() + timedelta(days=settings.policy_notice_days + 1))
@@ -89,7 +89,7 @@ def new(kind: str) -> Page:
         settings, policy_version=form.version.data or "", policy_effective=day
     )
     content = texts.content(dated, wanted)
-    needed = forced(before.content, content) if before is not None else []
+    needed = drafts.differences(session, wanted, content)
     if valid and (row := _proposed(form, wanted, content)) is not None:
         web.flash("success", _("已提交，等另一位同事批准"))
         return redirect(url_for("staff_policies.draft", draft_id=row.id), 303)

@@ -288,6 +288,9 @@ def _messages(session: Session, _person: SignedIn) -> Iterator[Waiting]:
 def _assessments(session: Session, person: SignedIn) -> Iterator[Waiting]:
     rows = [row for row in assessments.waiting(session) if row.written_by != person.account_id]
     yield Waiting(_("等着确认的影响评估"), len(rows), 0, url_for("staff_assessments.index"))
+    if high := assessments.high_risks(session):
+        words = _("仍是高风险、等着补充措施的影响评估")
+        yield Waiting(words, high, high, url_for("staff_assessments.index"))
 
 
 def _officer(session: Session, _person: SignedIn) -> Iterator[Waiting]:

@@ -16,8 +16,11 @@ from heyan.access import Role
 from heyan.assessments import minors, processing, service
 from heyan.classification import CATEGORIES
 from heyan.events import editing
+from heyan.policies import drafts
+from heyan.policies.models import ChangeKind
 from tests.assessments import assessed, write
 from tests.enrolment import World, words_of
+from tests.policies import NOTICE_DAYS, coming_text, proposal
 from tests.staff import Colleague, colleague, event_form, organization
 
 CARD = {"required": "y", "marked": "y", "min_kb": "20", "max_kb": "200", "min_side": "800"}
@@ -67,6 +70,7 @@ def test_an_event_with_identity_documents_opens_only_with_a_confirmed_assessment
         risks="冒名",
         measures="封存",
         conclusion="可以进行",
+        residual="bearable",
         review_on=f"{clock.local(clock.now() + timedelta(days=300)):%Y-%m-%d}",
     )
     assert written.status_code == 303, words_of(written)
@@ -86,6 +90,42 @@ def test_an_event_that_asks_for_more_than_was_weighed_is_weighed_again(
     assert operations.post(f"{address}/publish").status_code == 422
     assessed(world, event_id(address))
     assert operations.post(f"{address}/publish").status_code == 303
+
+
+def test_a_high_risk_opens_nothing_and_makes_the_next_policy_material(
+    world: World, operations: Colleague, officer: Colleague, address: str
+) -> None:
+    """S-109, L-25, J5: first measures and a new assessment; people hear of it with the policy."""
+    new = f"/staff/assessments/new?event={event_id(address)}"
+    said = {
+        "subject": f"高风险 {uuid.uuid4().hex[:6]}",
+        "necessity": "核验身份",
+        "risks": "大规模冒名",
+        "measures": "还没有",
+        "conclusion": "不可以",
+        "review_on": f"{clock.local(clock.now() + timedelta(days=300)):%Y-%m-%d}",
+    }
+    assert "请选择采取措施之后的风险" in words_of(operations.post(new, **said))
+    written = operations.post(new, **said, residual="high")
+    page = str(written.headers["Location"])
+    assert officer.post(f"{page}/confirm", page=page).status_code == 303
+    try:
+        assert "仍然是高风险" in words_of(officer.get(page))
+        refused = operations.post(f"{address}/publish")
+        assert refused.status_code == 422
+        assert "仍是高风险" in words_of(refused)
+        assert "仍是高风险、等着补充措施的影响评估" in words_of(officer.get("/staff"))
+        draft = officer.get("/staff/policies/new/privacy")
+        assert said["subject"] in draft.text
+        with world.session() as session:
+            with pytest.raises(drafts.MustBeMaterial) as must:
+                drafts.propose(session, officer.actor, proposal(coming_text(world)), NOTICE_DAYS)
+            assert ChangeKind.HIGH_RISK in must.value.kinds
+            # Measures, and a new assessment: the event may open.
+        assessed(world, event_id(address))
+        assert operations.post(f"{address}/publish").status_code == 303
+    finally:
+        write(world, "DELETE FROM assessments WHERE high_risk")
 
 
 def test_nobody_confirms_an_own_assessment(world: World, address: str) -> None:
