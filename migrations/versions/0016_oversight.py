@@ -54,6 +54,7 @@ def _watch() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("rule", sa.String(24), nullable=False),
         _account("staff_alerts", "account_id", null=True),
+        sa.Column("subject_id", sa.Uuid()),
         sa.Column("crossed_at", moment, nullable=False),
         sa.Column("found", sa.Integer(), nullable=False),
         sa.Column("raised_at", moment, nullable=False),

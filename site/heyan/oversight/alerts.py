@@ -20,13 +20,11 @@ from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.documents.models import CustodyEvent, CustodyStep
 from heyan.oversight.models import StaffAlert
-from heyan.oversight.rules import BY_KEY, RULES, AlertRule
+from heyan.oversight.rules import BY_KEY, RULES, UNLAWFUL, AlertRule
 
 NIGHT_BEGINS, NIGHT_ENDS = 22, 6
 # What a person does with their own account is not work.
 _NOT_WORK = ("accounts.%", "channels.%", "access.%")
-# Looked at by who is told within this; then it is overdue.
-LOOK_WITHIN = timedelta(days=1)
 # A document leaves its seal once for each of these.
 _OPENED = (CustodyStep.PREPARED, CustodyStep.COPIED)
 PAGE = 50
@@ -154,6 +152,61 @@ def watch_openings(session: Session, actor: Actor) -> bool:
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('staff-alerts', 0))"))
         return _raise(session, actor, rule, None, now, found)
 
+def unasked_openings(session: Session, since: datetime) -> int:
+    """Return by how many the openings from *since* on exceed those that had a reason.
+
+    A document leaves its seal once for its batch, whenever that is made, and once for each
+    approved request that names it.
+    """
+    recent = (CustodyEvent.step.in_(_OPENED), CustodyEvent.at > since)
+    opened = session.scalar(select(func.count()).where(*recent)) or 0
+    before = aliased(CustodyEvent)
+    first = select(func.count(distinct(CustodyEvent.document_id))).where(
+        CustodyEvent.step == CustodyStep.PREPARED,
+        CustodyEvent.at > since,
+        ~select(before.id)
+        .where(
+            before.document_id == CustodyEvent.document_id,
+            before.step == CustodyStep.PREPARED,
+            before.at <= since,
+        )
+        .exists(),
+    )
+    approved = (
+        select(func.count())
+        .select_from(AccessRequestSubject)
+        .join(AccessRequest, AccessRequest.id == AccessRequestSubject.request_id)
+        .where(
+            AccessRequest.subject_kind == "document",
+            AccessRequest.approved_at.is_not(None),
+            AccessRequest.ends_at > since,
+        )
+    )
+    return max(0, opened - (session.scalar(first) or 0) - (session.scalar(approved) or 0))
+
+
+def raise_unlawful(session: Session, actor: Actor, request_id: uuid.UUID) -> None:
+    """Put a request that says we broke the law before the privacy officer, for four hours (S-051).
+
+    In the caller's transaction; one alert a request. Closing it says whether it was an incident.
+    """
+    alert = StaffAlert(
+        rule=UNLAWFUL.key, subject_id=request_id, crossed_at=clock.now(), found=1,
+        raised_at=clock.now(),
+    )  # fmt: skip
+    session.add(alert)
+    session.flush()
+    record(
+        session, actor, "oversight.alert", "staff_alert", alert.id,
+        rule=UNLAWFUL.key, rights_request_id=request_id,
+    )  # fmt: skip
+
+
+def overdue(row: StaffAlert) -> bool:
+    """Tell whether an open alert waits longer than its rule allows."""
+    return row.closed_at is None and row.raised_at < clock.now() - BY_KEY[row.rule].look_within
+
+
 
 def close(
     session: Session,
@@ -206,6 +259,8 @@ def get(session: Session, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
     row = session.get(StaffAlert, alert_id)
     if row is None:
         raise AlertUnknown
+    if row.subject_id is not None:
+        return row, []
     rule = BY_KEY[row.rule]
     acts = session.execute(
         select(AuditEntry.action, func.count())
@@ -222,7 +277,12 @@ def get(session: Session, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
 
 def waiting(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
     """Return how many alerts this person has to look at, and how many of them are overdue."""
-    late = StaffAlert.raised_at < clock.now() - LOOK_WITHIN
+    late = or_(
+        *(
+            (StaffAlert.rule == rule.key) & (StaffAlert.raised_at < clock.now() - rule.look_within)
+            for rule in RULES
+        )
+    )
     found = session.execute(
         select(func.count(), func.count().filter(late)).where(
             StaffAlert.closed_at.is_(None), StaffAlert.account_id.is_distinct_from(account_id)
@@ -232,6 +292,7 @@ def waiting(session: Session, account_id: uuid.UUID) -> tuple[int, int]:
 
 
 __all__ = [
-    "LOOK_WITHIN", "PAGE", "AlertClosed", "AlertUnknown", "OwnAlert",
-    "close", "crossings", "get", "listed", "waiting", "watch", "watch_openings",
+    "PAGE", "AlertClosed", "AlertUnknown", "OwnAlert",
+    "close", "crossings", "get", "listed", "overdue", "raise_unlawful", "unasked_openings",
+    "waiting", "watch", "watch_openings",
 ]  # fmt: skip

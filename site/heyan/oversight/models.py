@@ -37,6 +37,9 @@ class StaffAlert(Base):
     rule: Mapped[str] = mapped_column(String(24))
     # Whose acts; nobody's where it is about the worker's host.
     account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    # What it is about, where that is one row of another feature: a request that says we broke
+    # the law.
+    subject_id: Mapped[uuid.UUID | None]
     # When the act was done that crossed the line, and how many there were then.
     crossed_at: Mapped[datetime]
     found: Mapped[int]

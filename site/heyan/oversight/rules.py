@@ -35,10 +35,22 @@ class AlertRule:
     night: bool = False
     mark: str = ""
     actor_kind: str = "staff"
+    # Looked at by who is told within this; then it is overdue.
+    look_within: timedelta = DAY
 
 
-# Numbers: CONTROLS 5 "staff alarms". Of openings: twenty full batches of 500 in an hour are more
-# than any event needs.
+# Somebody says that the processing broke the law: whether that is an incident is decided within
+# the hours that a report of one may take (S-051, S-096).
+UNLAWFUL = AlertRule(
+    "unlawful",
+    _l("有人以处理违法为由要求删除：请判断是否构成事件"),
+    0,
+    DAY,
+    actor_kind="person",
+    look_within=4 * HOUR,
+)
+# Numbers: CONTROLS 5 "staff alarms". Openings are counted beyond those that had a reason
+# (`alerts.unasked_openings`), which are none; the spare is a batch made again for a new key.
 RULES = (
     AlertRule("reveals", _l("一小时内查看联系信息超过 50 次"), 50, HOUR, REVEALS),
     AlertRule("sensitive", _l("一天内查看敏感信息超过 20 次"), 20, DAY, SENSITIVE),
@@ -50,3 +62,4 @@ RULES = (
     ),
 )
 BY_KEY = {rule.key: rule for rule in RULES}
+    UNLAWFUL,

@@ -105,7 +105,7 @@ def alert_list() -> Page:
     web.shows("alerts.listed", "staff_alert", view=view, ids=[row.id for row in shown])
     return render_template(
         "oversight/alerts.html", rows=shown, next_url=next_url, state=view, rules=BY_KEY,
-        late=clock.now() - alerts.LOOK_WITHIN,
+        overdue=alerts.overdue,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from heyan.accounts.models import Account, AccountRole, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.notifications.service import notify
+from heyan.oversight import alerts
 from heyan.rights import workdays
 from heyan.rights.models import (
     DeletionGround,
@@ -136,9 +137,10 @@ def receive(session: Session, actor: Actor, asked: Asked) -> RightsRequest:
             ground=asked.ground.value if asked.ground else None,
         )  # fmt: skip
         if asked.ground is DeletionGround.UNLAWFUL:
-            # Somebody says that we broke the law: the privacy officer looks today (S-051).
+            # Somebody says that we broke the law: the privacy officer has four hours (S-051).
             request.escalated_at = moment
             tell_officers(session, "rights_unlawful", request)
+            alerts.raise_unlawful(session, actor, request.id)
         return request
 
 

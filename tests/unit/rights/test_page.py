@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 
 from heyan.access import Role
 from heyan.rights import effects, holdings
+from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
 from tests.rights import fresh, handed_over, number_on, registered
 from tests.staff import colleague
@@ -179,14 +181,33 @@ def test_deleting_a_student_says_what_ends_and_proves_it(
 
 
 def test_saying_that_the_processing_was_unlawful_calls_the_privacy_officer(
-    world: World, context: Context, person: Person
+    world: World, context: Context, person: Person, clock: Clock
 ) -> None:
-    """S-051: grounds are to be chosen from; this one opens a case for the officer at once."""
+    """S-051: grounds are to be chosen from; this one gives the officer four hours to decide."""
     officer = colleague(world, Role.PRIVACY_OFFICER)
     fresh(world, person)
     student = person.student("赵六")
     person.post("/me/data/delete", student=student, ground="unlawful")
     assert "判断是否构成事件" in words_of(officer.get("/staff/notices"))
+    # A line of its own among the alerts, with the request behind it and four hours to decide.
+    listed = officer.get("/staff/oversight/alerts")
+    found = re.findall(
+        r'href="(/staff/oversight/alerts/[0-9a-f-]{36})">有人以处理违法为由', listed.text
+    )
+    assert found
+    (request,) = world.rows(
+        "SELECT id FROM rights_requests WHERE account_id = :a", a=person.account_id
+    )
+    shown = officer.get(found[0])
+    assert f"/staff/rights/{request.id}" in shown.text
+    assert officer.get(f"/staff/rights/{request.id}").status_code == 200
+    assert "超过时限没有处理" not in words_of(listed)
+    clock.move(timedelta(hours=4, minutes=1))
+    later = colleague(world, Role.PRIVACY_OFFICER)
+    assert "超过时限没有处理" in words_of(later.get("/staff/oversight/alerts"))
+    closed = later.post(found[0], reason="核对过：有合法依据，不构成事件")
+    assert closed.status_code == 303
+    assert found[0] not in later.get("/staff/oversight/alerts").text
 
 
 def test_closing_asks_for_nothing_and_leaves_nothing(
