@@ -21,7 +21,7 @@ from heyan.access import Realm, Role, Scenario
 from heyan.agreements import service as agreements
 from heyan.approvals import grants
 from heyan.assessments import drafting as assessments
-from heyan.events import editing
+from heyan.events import asking, editing
 from heyan.events.models import Event
 from heyan.organizations import service as organizations
 from heyan.oversight import training
@@ -210,10 +210,10 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
     keep = demo.settings.document_days_after_event
     event = editing.create(demo.session, actor, facts, keep_days=keep)
     for kind, required, note in wanted.documents:
-        spec = editing.KindFacts(required=required, marked=kind.value != "portrait", note=note)
-        editing.save_kind(demo.session, actor, event.id, kind, spec)
+        spec = asking.KindFacts(required=required, marked=kind.value != "portrait", note=note)
+        asking.save_kind(demo.session, actor, event.id, kind, spec)
     for question in wanted.fields:
-        editing.save_field(demo.session, actor, event.id, editing.FieldFacts(**question))
+        asking.save_field(demo.session, actor, event.id, asking.FieldFacts(**question))
     _assess(demo, editing.load(demo.session, event.id))
     editing.publish(demo.session, actor, event.id)
     return event.id

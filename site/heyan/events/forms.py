@@ -22,7 +22,8 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional, Reg
 
 from heyan import clock
 from heyan.classification import REGISTRY
-from heyan.events.editing import FIELD_CATEGORIES, Problem
+from heyan.events.asking import FIELD_CATEGORIES
+from heyan.events.editing import Problem
 from heyan.events.models import DocumentKind, Event
 from heyan.forms import Form, strip
 

@@ -13,7 +13,7 @@ from heyan import paging, web
 from heyan.access import Permission, requires
 from heyan.assessments import service as assessments
 from heyan.documents.kinds import WORDS, label
-from heyan.events import editing
+from heyan.events import asking, editing
 from heyan.events.forms import (
     KB,
     PROBLEMS,
@@ -229,7 +229,7 @@ def _field_page(event: Event, found: EventField | None) -> Page:
     if request.method == "GET" and found is not None:
         form.choices.data = "\n".join(str(choice) for choice in found.choices)
     if request.method == "POST" and form.validate():
-        facts = editing.FieldFacts(
+        facts = asking.FieldFacts(
             key=form.key.data or "",
             label=form.label.data or "",
             label_en=form.label_en.data or "",
@@ -242,7 +242,7 @@ def _field_page(event: Event, found: EventField | None) -> Page:
         )
         field_id = found.id if found else None
         try:
-            editing.save_field(web.session(), web.actor(), event.id, facts, field_id)
+            asking.save_field(web.session(), web.actor(), event.id, facts, field_id)
         except editing.Refused:
             form.key.errors = [_("这个标识已被另一个问题使用，请换一个")]
         except editing.NotEditable:
@@ -259,7 +259,7 @@ def _field_page(event: Event, found: EventField | None) -> Page:
 def remove_field(event_id: uuid.UUID, field_id: uuid.UUID) -> Response:
     """Take a question out."""
     try:
-        editing.remove_field(web.session(), web.actor(), event_id, field_id)
+        asking.remove_field(web.session(), web.actor(), event_id, field_id)
     except editing.EventUnknown:
         abort(404)
     except editing.NotEditable:
@@ -284,7 +284,7 @@ def document_kind(event_id: uuid.UUID, kind: str) -> Page:
         form.min_kb.data = found.min_bytes // KB
         form.max_kb.data = found.max_bytes // KB
     if request.method == "POST" and form.validate():
-        facts = editing.KindFacts(
+        facts = asking.KindFacts(
             required=bool(form.required.data),
             marked=bool(form.marked.data),
             min_bytes=(form.min_kb.data or 0) * KB,
@@ -296,7 +296,7 @@ def document_kind(event_id: uuid.UUID, kind: str) -> Page:
             note=form.note.data or "",
         )
         try:
-            editing.save_kind(web.session(), web.actor(), event_id, wanted, facts)
+            asking.save_kind(web.session(), web.actor(), event_id, wanted, facts)
         except editing.NotEditable:
             _too_late()
         web.flash("success", _("材料要求已保存"))
@@ -312,7 +312,7 @@ def document_kind(event_id: uuid.UUID, kind: str) -> Page:
 def remove_kind(event_id: uuid.UUID, kind: str) -> Response:
     """Stop asking for a document."""
     try:
-        editing.remove_kind(web.session(), web.actor(), event_id, _kind(kind))
+        asking.remove_kind(web.session(), web.actor(), event_id, _kind(kind))
     except editing.EventUnknown:
         abort(404)
     except editing.NotEditable:
