@@ -64,45 +64,64 @@ def leave_lead(
     A number that already waits is updated, also when two requests race; one that asked not to be
     called stays out (S-019). Raises `NoPolicyInForce` while nothing may be collected.
     """
-    moment = clock.now()
     index = phone_index(phone)
     with transaction(session):
-        if session.get(DoNotContact, index) is not None:
+        barred = session.get(DoNotContact, index) is not None
+        # Done for both and undone for one: how long it takes tells nobody who asked not to be
+        # called.
+        trial = session.begin_nested()
+        lead_id, repeated = _ask(session, settings, index, name, phone, event_slug, call_time)
+        grant(session, LEAD_CALLBACK, evidence, text_shown=text_shown, lead_id=lead_id)
+        if barred:
+            trial.rollback()
             record(session, actor, "leads.kept_out", "lead", outcome="refused")
             return Left(None, repeated=False)
-        new_id = uuid7()
-        wanted = insert(Lead).values(
-            id=new_id,
-            name=name,
-            phone=phone,
-            phone_index=index,
-            event_id=_event_id(session, event_slug),
-            call_time=call_time,
-            times_asked=1,
-            status=LeadStatus.OPEN,
-            due_at=due_after(settings, moment),
-            created_at=moment,
-            updated_at=moment,
-            delete_after=moment + keep_for(session, moment),
-        )
-        lead_id = session.execute(
-            wanted.on_conflict_do_update(
-                index_elements=[Lead.phone_index],
-                index_where=text("status <> 'closed'"),
-                set_={
-                    "name": wanted.excluded.name,
-                    "event_id": func.coalesce(wanted.excluded.event_id, Lead.event_id),
-                    "call_time": wanted.excluded.call_time,
-                    "times_asked": Lead.times_asked + literal_column("1"),
-                    "updated_at": moment,
-                    "delete_after": moment + keep_for(session, moment),
-                },
-            ).returning(Lead.id)
-        ).scalar_one()
-        grant(session, LEAD_CALLBACK, evidence, text_shown=text_shown, lead_id=lead_id)
-        repeated = lead_id != new_id
+        trial.commit()
         record(session, actor, "leads.repeated" if repeated else "leads.left", "lead", lead_id)
         return Left(lead_id, repeated=repeated)
+
+
+def _ask(
+    session: Session,
+    settings: Settings,
+    index: bytes,
+    name: str,
+    phone: str,
+    event_slug: str,
+    call_time: str,
+) -> tuple[uuid.UUID, bool]:
+    """Put a lead into the queue, or update the one that waits; tell its id, and whether it did."""
+    moment = clock.now()
+    new_id = uuid7()
+    wanted = insert(Lead).values(
+        id=new_id,
+        name=name,
+        phone=phone,
+        phone_index=index,
+        event_id=_event_id(session, event_slug),
+        call_time=call_time,
+        times_asked=1,
+        status=LeadStatus.OPEN,
+        due_at=due_after(settings, moment),
+        created_at=moment,
+        updated_at=moment,
+        delete_after=moment + keep_for(session, moment),
+    )
+    lead_id = session.execute(
+        wanted.on_conflict_do_update(
+            index_elements=[Lead.phone_index],
+            index_where=text("status <> 'closed'"),
+            set_={
+                "name": wanted.excluded.name,
+                "event_id": func.coalesce(wanted.excluded.event_id, Lead.event_id),
+                "call_time": wanted.excluded.call_time,
+                "times_asked": Lead.times_asked + literal_column("1"),
+                "updated_at": moment,
+                "delete_after": moment + keep_for(session, moment),
+            },
+        ).returning(Lead.id)
+    ).scalar_one()
+    return lead_id, lead_id != new_id
 
 
 def _event_id(session: Session, slug: str) -> uuid.UUID | None:
