@@ -149,19 +149,22 @@ def ask(port: int, path: str) -> int:
         connection.close()
 
 
-# What a failing store answers: to everything when broken, else to puts.
-ANSWERS: dict[str, tuple[int, dict[str, str]]] = {
-    "broken": (500, {}),
-    "full": (507, {}),
-    "lie": (200, {"ETag": '"' + "0" * 32 + '"'}),
+# What a failing store answers: to everything when in `TO_ALL`, else to puts.
+ANSWERS: dict[str, tuple[int, dict[str, str], bytes]] = {
+    "broken": (500, {}, b""),
+    "full": (507, {}, b""),
+    "lie": (200, {"ETag": '"' + "0" * 32 + '"'}, b""),
+    "expired": (403, {}, b"<Error><Code>ExpiredToken</Code><Message>expired</Message></Error>"),
+    "denied": (403, {}, b"<Error><Code>AccessDenied</Code><Message>denied</Message></Error>"),
 }
+TO_ALL = ("broken", "expired")
 
 
 class LyingStore:
     """A proxy before the object store that can be away, or lie about what it kept.
 
-    ``mode`` is pass, away (closes the connection), broken (500), full (its disk), or lie (confirms
-    a put that it never did, with another ETag).
+    ``mode`` is pass, away (closes the connection), broken (500), full (its disk), lie (confirms
+    a put that it never did, with another ETag), expired (the credentials) or denied (to put).
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -184,8 +187,8 @@ class LyingStore:
                 if owner.mode == "away":
                     self.close_connection = True
                     self.connection.close()
-                elif owner.mode == "broken" or (owner.mode in ANSWERS and self.command == "PUT"):
-                    self._answer(*ANSWERS[owner.mode], b"")
+                elif owner.mode in TO_ALL or (owner.mode in ANSWERS and self.command == "PUT"):
+                    self._answer(*ANSWERS[owner.mode])
                 else:
                     self._forward(body)
 

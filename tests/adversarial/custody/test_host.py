@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import io
-import os
+import secrets
+import socket
 import time
 import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from deploy.local.machine import Machine
+from deploy.local.processes import wait_until
 from heyan.custody.sealing import SealContext
 from heyan.documents.models import Document
 from tests import memory
 from tests.conftest import LiveServer
-from tests.enrolment import Person, World, id_number, picture
+from tests.enrolment import Person, World, hidden_fields, id_number, picture
 from uploads_worker import vault
 from uploads_worker.context import Context
 from uploads_worker.opening import open_sealed
@@ -105,8 +108,6 @@ def test_the_webs_memory_holds_no_key_no_number_and_no_picture(
         for name, data in (("original", original), ("picture", inside)):
             start = len(data) * at // 10
             wanted[f"{name} at {at}/10"] = data[start : start + 48]
-    # A page that this very process has mapped proves that the search works.
-    assert memory.find(os.getpid(), {"number": secret_number.encode()})
     leader = stack.running["web"].process.pid
     left: set[tuple[int, str]] = set()
     # Nobody comes in between, so nothing is overwritten by chance: only by letting go.
@@ -118,6 +119,45 @@ def test_the_webs_memory_holds_no_key_no_number_and_no_picture(
             break
         time.sleep(0.3)
     assert left == set()
+
+
+def test_the_search_would_see_a_picture_that_is_there(
+    stack: Machine, context: Context, world: World, live_server: LiveServer
+) -> None:
+    """SECURITY 10, C-16: half a picture on its way is found in the process that takes it, and is
+    gone from it once its sender has gone. Without this, finding nothing would prove nothing.
+    """
+    event = world.event(with_key=False)
+    vault.provision(context, event.id)
+    known = world.person()
+    registration = known.ready(event.slug)
+    path = f"/registrations/{registration}/documents/id_card_front"
+    fields = hidden_fields(known.get(path).text)
+    picture_bytes = secrets.token_bytes(700_000)
+    wanted = {"picture": picture_bytes[-500_000:-499_952]}
+    parts = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    file = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    begun = (parts + file).encode() + picture_bytes
+    where = urlsplit(live_server.url)
+    leader = stack.running["web"].process.pid
+
+    def holders() -> list[int]:
+        return [pid for pid in memory.family(leader) if memory.find(pid, wanted)]
+
+    assert where.hostname
+    with socket.create_connection((where.hostname, where.port or 80)) as plug:
+        plug.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: {where.netloc}\r\n"
+            f"Cookie: heyan_session={known.token}\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\n"
+            f"Content-Length: {len(begun) + 100_000}\r\n\r\n".encode()
+            + begun
+        )
+        assert wait_until(lambda: len(holders()) == 1, 20, 0.1)
+    assert wait_until(lambda: not holders(), 20, 0.1)
 
 
 def test_the_webs_environment_holds_nothing_of_the_workers(
