@@ -9,6 +9,7 @@ from typing import Any
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, case
 
 from heyan.events.models import Event, EventKind
 from heyan.events.service import Stage, stage_of
@@ -43,6 +44,12 @@ def text_of(event: Event, what: str) -> str:
 def title_of(event: Event) -> str:
     """Return the event's title in the page's language."""
     return text_of(event, "title")
+
+
+def title_column() -> ColumnElement[str]:
+    """Return what a query selects for an event's title in the page's language."""
+    chinese: ColumnElement[str] = Event.title.expression
+    return case((Event.title_en != "", Event.title_en), else_=chinese) if english() else chinese
 
 
 def paragraphs_of(event: Event) -> list[str]:

@@ -12,9 +12,9 @@ from wtforms import BooleanField, Field, RadioField, SelectField, StringField, V
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from heyan.events.models import EventField
+from heyan.events.wording import english, label_of
 from heyan.forms import Form, PhoneField, strip
 from heyan.registrations.idnumbers import Fault, NumberKind, NumberRefused, check_number
-from heyan.registrations.wording import english
 from heyan.students.forms import DayField, check_name, clean_name
 
 PREFIX = "field_"
@@ -40,11 +40,6 @@ class OptionalDayField(DayField):
             super().pre_validate(form)
 
 
-def field_label(item: EventField) -> str:
-    """Return the question in the page's language."""
-    return item.label_en if english() and item.label_en else item.label
-
-
 def _offered(item: EventField) -> list[tuple[str, str]]:
     """Return a choice's options as (value, words); options are plain words or {value, label}."""
     options = []
@@ -59,7 +54,7 @@ def _offered(item: EventField) -> list[tuple[str, str]]:
 
 
 def _build(item: EventField) -> Any:
-    words = {"label": field_label(item), "description": item.hint}
+    words = {"label": label_of(item), "description": item.hint}
     # The summary names the question: several missing ones must not read alike.
     missing = (
         _("请选择「%(label)s」", label=words["label"])

@@ -17,6 +17,7 @@ from heyan.access import Permission, requires
 from heyan.consent.service import ConsentMissing
 from heyan.custody.sealing import UntrustedVaultKey
 from heyan.documents.vault import sealing_key
+from heyan.events.wording import label_of
 from heyan.registrations import forms, service, submission, wording
 from heyan.registrations.cli import registrations_cli
 from heyan.registrations.links import step_url
@@ -278,7 +279,7 @@ def check(registration_id: uuid.UUID) -> Page:
     if request.method == "GET":
         if not progress.complete:
             return redirect(step_url(registration_id, progress.next))
-        labels = {item.key: forms.field_label(item) for item in registration.event.fields}
+        labels = {item.key: label_of(item) for item in registration.event.fields}
         return _page("check", Step.CHECK, registration, progress, labels=labels)
     try:
         submission.submit(web.session(), web.actor(), registration)
@@ -298,7 +299,7 @@ def show(registration_id: uuid.UUID) -> Page:
         return _onward(registration_id)
     session = web.session()
     progress = progress_of(session, registration)
-    labels = {item.key: forms.field_label(item) for item in registration.event.fields}
+    labels = {item.key: label_of(item) for item in registration.event.fields}
     ahead = submission.waiting_ahead(session, registration)
     held = holding.held(session, registration)
     return _page(

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from flask_babel import get_locale
 from flask_babel import gettext as _
 
 from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS, PURPOSES
 from heyan.documents.kinds import label
 from heyan.events.models import Event
+from heyan.events.wording import title_of
 
 Rows = list[tuple[str, str]]
-
-
-def english() -> bool:
-    """Tell whether the page is in English."""
-    return str(get_locale() or "").startswith("en")
-
-
-def event_title(event: Event) -> str:
-    """Return the event's title in the page's language."""
-    return event.title_en if english() and event.title_en else event.title
 
 
 def kinds_in_words(event: Event) -> str:
@@ -33,7 +23,7 @@ def identity_rows(event: Event) -> Rows:
         (_("处理的材料"), kinds_in_words(event)),
         (
             _("目的"),
-            _("供主办单位核验「%(event)s」报名人的身份，不作他用", event=event_title(event)),
+            _("供主办单位核验「%(event)s」报名人的身份，不作他用", event=title_of(event)),
         ),
         (_("必要性"), _("主办单位凭这些材料确认是学员本人报名，缺少则无法核验")),
         (
@@ -55,7 +45,7 @@ def hand_over_rows(event: Event) -> Rows:
     return [
         (_("接收方"), organization.name),
         (_("联系方式"), organization.contact),
-        (_("目的"), _("核验「%(event)s」报名人的身份", event=event_title(event))),
+        (_("目的"), _("核验「%(event)s」报名人的身份", event=title_of(event))),
         (_("方式"), _("加密成只有该主办单位能打开的文件，由其下载后核验")),
         (
             _("种类"),

@@ -14,6 +14,7 @@ from heyan.consent.models import ConsentRecord
 from heyan.documents.models import Document, DocumentState
 from heyan.documents.states import CURRENT
 from heyan.events.models import Event
+from heyan.events.wording import title_column
 from heyan.organizations.models import Organization
 from heyan.registrations.models import Registration
 
@@ -44,7 +45,7 @@ def standing(session: Session, account_id: uuid.UUID) -> list[Held]:
         .order_by(*place, ConsentRecord.at.desc(), ConsentRecord.id.desc())
     )
     rows = session.execute(
-        select(ConsentRecord, Event.title, Organization.name, Organization.contact)
+        select(ConsentRecord, title_column(), Organization.name, Organization.contact)
         .outerjoin(Registration, Registration.id == ConsentRecord.registration_id)
         .outerjoin(Event, Event.id == Registration.event_id)
         .outerjoin(Organization, Organization.id == Event.organization_id)
