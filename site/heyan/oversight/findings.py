@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.accounts import service as accounts
+from heyan.accounts.models import Account
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.notifications.service import notify
@@ -86,6 +87,13 @@ def get(session: Session, finding_id: uuid.UUID) -> Finding:
     if row is None:
         raise FindingUnknown
     return row
+
+
+def owners(session: Session, rows: Sequence[Finding]) -> dict[uuid.UUID, str]:
+    """Return the names of the colleagues who are to mend *rows*, by id."""
+    wanted = {row.owner_id for row in rows}
+    found = session.execute(select(Account.id, Account.name).where(Account.id.in_(wanted)))
+    return {account_id: name or "" for account_id, name in found}
 
 
 def listed(session: Session, *, after: uuid.UUID | None = None, limit: int = 50) -> list[Finding]:

@@ -186,7 +186,10 @@ def finding_list() -> Page:
     rows = findings.listed(web.session(), after=paging.after_id(), limit=51)
     shown, next_url = paging.page_of(rows, 50, lambda row: row.id)
     web.shows("findings.listed", "finding", ids=[row.id for row in shown])
-    return render_template("oversight/findings.html", rows=shown, next_url=next_url)
+    return render_template(
+        "oversight/findings.html", rows=shown, next_url=next_url,
+        owners=findings.owners(web.session(), shown),
+    )  # fmt: skip
 
 
 @staff_pages.route("/findings/new", methods=["GET", "POST"])
@@ -237,6 +240,7 @@ def finding(finding_id: uuid.UUID) -> Page:
     page = render_template(
         "oversight/finding.html", row=row, form=form,
         may=may and row.owner_id != web.account_id(),
+        owner=findings.owners(web.session(), [row]).get(row.owner_id, ""),
     )  # fmt: skip
     return page, 422 if request.method == "POST" else 200
 

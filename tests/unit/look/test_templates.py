@@ -1,4 +1,4 @@
-"""No template may carry a style, a script or a handler of its own, nor unescape anything."""
+"""No template may carry style, script or handlers, unescape anything, or speak Chinese alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ FORBIDDEN = {
     "an address that runs": re.compile(r"javascript:", re.IGNORECASE),
     "unescaped words": re.compile(r"\|\s*safe\b|autoescape\s+false|Markup\("),
 }
+# What `_()` is given; what comes before its placeholders' values.
+SAID = re.compile(r"""\b_\(\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""")
+COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+# Words and marks of Chinese, punctuation included.
+CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+")
+# The seal in the corner of each page, and the switch to Chinese, which says so in Chinese.
+BOTH = {"核", "中文"}
 
 
 def test_no_template_carries_style_script_or_unescaped_words() -> None:
@@ -24,6 +31,19 @@ def test_no_template_carries_style_script_or_unescaped_words() -> None:
         if pattern.search(path.read_text("utf-8"))
     ]
     assert found == []
+
+
+def test_every_word_of_a_template_can_be_said_in_english() -> None:
+    """UX "Must hold": zh-CN and English complete; a comma outside of _() stays Chinese."""
+    left = []
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        words = COMMENT.sub("", path.read_text("utf-8"))
+        left += [
+            f"{path.relative_to(TEMPLATES)}: {found}"
+            for found in CHINESE.findall(SAID.sub("", words))
+            if found not in BOTH
+        ]
+    assert left == []
 
 
 def test_every_form_that_changes_something_carries_a_token() -> None:
