@@ -152,7 +152,8 @@ FIRST_HALF = (
             "Guardians may see, copy, correct and delete the child's information, and refuse or"
             " withdraw consent. Staff see anything of a minor's only under an approved grant, each"
             " look recorded, and we audit this every year. In charge of minors' information:"
-            " {officer}, {officer_contact}.",
+            " {officer}, {officer_contact}. The rules of their own:"
+            " [Children's personal information](/privacy/children).",
             "A person under eighteen who buys a course needs the guardian's consent or"
             " ratification.",
         ),

@@ -114,8 +114,10 @@ SECOND_HALF = (
             " two"
             " people with the ground on record, neither destroyed nor used meanwhile.",
             "Article 31 of the E-commerce Law has transaction data kept three years from"
-            " completion; the site takes no payments at present and holds none. Consent records"
-            " and results are kept three years as evidence (Civil Code, article 188).",
+            " completion: the site takes no payments at present, so this is the registration itself"
+            " (who registered whom for what and when), sealed into the archive when an account is"
+            " closed, as listed above. Consent records and results are kept three years as evidence"
+            " (Civil Code, article 188).",
         ),
     ),
     Section(
@@ -193,7 +195,8 @@ SECOND_HALF = (
         (
             "Changes are published here with a note of what changed, and any two versions can be"
             " compared. **Your rights under this policy are not reduced without your express"
-            " consent.**",
+            " consent.** The period promised when something was collected stands: a later version"
+            " may shorten it, and lengthens it only for what is collected from then on.",
             "**A material change is published at least seven days ahead, put forward and"
             " approved by"
             " two people; every account is told on the site and by the e-mail address and number"

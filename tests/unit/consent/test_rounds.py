@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -137,6 +138,44 @@ def test_who_put_a_version_forward_does_not_approve_it(world: World) -> None:
         drafts.approve(session, other, draft.id, NOTICE_DAYS)
         with pytest.raises(drafts.DraftClosed):
             drafts.approve(session, other, draft.id, NOTICE_DAYS)
+
+
+def test_fifty_approvals_at_once_publish_once(world: World) -> None:
+    """K1, C-50, SECURITY 30: one version, one line of the trail, one job that tells people."""
+    with world.session() as session:
+        officer = somebody(session, Role.PRIVACY_OFFICER)
+        others = [somebody(session, Role.ADMINISTRATOR) for _each in range(5)]
+        material = proposal(coming_text(world), material=True, kinds=frozenset({ChangeKind.RIGHTS}))
+        draft = drafts.propose(session, officer, material, NOTICE_DAYS)
+        draft_id, name = draft.id, draft.version
+
+    def approve(turn: int) -> str:
+        # The author tries as well, every fifth time.
+        who = officer if turn % 5 == 0 else others[turn % len(others)]
+        with world.session() as session:
+            try:
+                drafts.approve(session, who, draft_id, NOTICE_DAYS)
+            except (drafts.DraftClosed, drafts.SamePerson) as refused:
+                return type(refused).__name__
+            return "published"
+
+    with ThreadPoolExecutor(16) as pool:
+        came_of_it = list(pool.map(approve, range(50)))
+    assert came_of_it.count("published") == 1
+    assert set(came_of_it) <= {"published", "DraftClosed", "SamePerson"}
+    ((versions, decided),) = world.rows(
+        "SELECT (SELECT count(*) FROM policy_versions WHERE version = :v),"
+        " (SELECT decided_by FROM policy_drafts WHERE id = :d)",
+        v=name,
+        d=draft_id,
+    )
+    assert versions == 1
+    assert decided != officer.id
+    published = "SELECT count(*) FROM audit_entries WHERE action = 'policies.publish'"
+    assert world.rows(f"{published} AND details->>'version' = :v", v=name)[0][0] == 1
+    jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name LIKE '%tell_policy%'"
+    (policy_id,) = world.rows("SELECT id FROM policy_versions WHERE version = :v", v=name)[0]
+    assert world.rows(f"{jobs} AND args->>'policy_id' = :p", p=str(policy_id))[0][0] == 1
 
 
 def test_staff_put_a_version_forward_see_what_differs_and_publish_it(world: World) -> None:

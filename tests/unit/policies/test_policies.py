@@ -14,7 +14,7 @@ import pytest
 from heyan import clock as time
 from heyan import public_table
 from heyan.app import build
-from heyan.classification import CATEGORIES, personal_columns
+from heyan.classification import CATEGORIES, REGISTRY, personal_columns
 from heyan.cookies import COOKIES
 from heyan.db import Base
 from heyan.policies import comparison, texts
@@ -27,10 +27,13 @@ from heyan.policies.service import (
     publish,
     version_in_force,
 )
+from heyan.registrations import unused
+from heyan.settings import Settings
 from tests.accounts import Browser
 from tests.conftest import Clock
 from tests.enrolment import World, words_of
 from tests.public import real_policy
+from uploads_worker.settings import WorkerSettings
 
 SEED_CLAUSES = {f"S-{number:03}" for number in range(1, 113)}
 LAW_CLAUSES = {f"L-{number:02}" for number in (1, 2, 3, 4, 5, 10, 16, 17, 19, 20, 21, 23, 26, 32)}
@@ -79,6 +82,39 @@ def test_the_table_of_data_comes_from_the_registry(world: World, browser: Browse
     assert used <= {category.key for category in CATEGORIES}
     for anchor in re.findall(r'href="#([a-z-]+)"', page):
         assert f'id="{anchor}"' in page
+
+
+def test_the_section_on_minors_leads_to_the_rules_for_children(browser: Browser) -> None:
+    """L-04, L-05: from the policy's own text, in both languages, and the page is there."""
+    for language in LANGUAGES:
+        (minors,) = (
+            section
+            for section in texts.TEXTS[PolicyKind.PRIVACY][language]
+            if section.id == "minors"
+        )
+        assert "(/privacy/children)" in str(minors.parts)
+    assert 'href="/privacy/children"' in browser.get("/privacy").text
+    assert browser.get("/privacy/children").status_code == 200
+
+
+def test_what_the_text_says_in_days_is_what_the_registry_does() -> None:
+    """S-066, L-01: periods in the sentences and limits of the program are the same numbers."""
+    said = "".join(
+        str(part) for section in texts.TEXTS[PolicyKind.PRIVACY]["zh"] for part in section.parts
+    )
+    limits = WorkerSettings.__dataclass_fields__
+    after = Settings.__dataclass_fields__["document_days_after_event"].default
+    decided = REGISTRY["identity.document"].days
+    for words in (
+        f"最后一次联系后 {REGISTRY['lead.contact'].days} 天删除",
+        f"核验结果公布后 {decided} 天、最迟项目结束后 {after} 天销毁",
+        f"没有提交的草稿 {limits['draft_days'].default} 天后销毁",
+        f"最多保存 {REGISTRY['usage'].days} 天",
+        f"连续 {unused.UNUSED.days // 365 * 12} 个月没有登录",
+        f"提前 {unused.WARNED.days} 天通知",
+        f"{(REGISTRY['rights.copy'].days or 0) * 24} 小时后失效",
+    ):
+        assert words in said, words
 
 
 def test_an_empty_part_keeps_the_policy_from_being_made(
