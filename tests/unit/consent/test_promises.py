@@ -67,7 +67,7 @@ def seen(world: World, at: datetime) -> uuid.UUID:
                 id=row,
                 visitor_index=row.bytes,
                 at=at,
-                kind=usage_models.HitKind.PAGE,
+                kind=usage_models.HitKind.VIEW,
                 page="home",
                 system="other",
                 device="other",
