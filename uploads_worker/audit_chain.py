@@ -16,7 +16,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,19 +157,27 @@ def _seal(context: Context, session: Session) -> str | None:
 
 
 def _notice_cut(context: Context, session: Session) -> None:
-    """Write down when the database holds less of the chain than was sealed before."""
+    """Write down when the database does not hold the chain that was sealed before.
+
+    A tail that was cut and written anew, hashes and all, is as long as before: what stands at the
+    sealed place counts, not how far the chain goes. Later seals would vouch for the new tail.
+    """
     latest = context.settings.anchors / "latest.json"
     known = _read_seal(latest.read_text("utf-8"), roots(context)) if latest.exists() else None
+    if known is None:
+        return
+    there = session.scalar(select(AuditLink.hash).where(AuditLink.seq == known["seq"]))
+    if there is not None and bytes(there).hex() == known["hash"]:
+        return
     seq, _digest = _head(session)
-    if known is not None and known["seq"] > seq:
-        log.error("audit.chain_behind", sealed=known["seq"], found=seq)
-        record(
-            session, WORKER, "audit.chain_behind", "audit_chain",
-            outcome="failed", sealed=known["seq"], found=seq,
-        )  # fmt: skip
-        # Kept apart: what is written next would hide it.
-        _write(latest.with_name(f"behind-{known['seq']}.json"), latest.read_text("utf-8"))
-        latest.unlink()
+    log.error("audit.chain_behind", sealed=known["seq"], found=seq)
+    record(
+        session, WORKER, "audit.chain_behind", "audit_chain",
+        outcome="failed", sealed=known["seq"], found=seq,
+    )  # fmt: skip
+    # Kept apart: what is written next would hide it.
+    _write(latest.with_name(f"behind-{known['seq']}.json"), latest.read_text("utf-8"))
+    latest.unlink()
 
 
 def anchor(context: Context) -> Path | None:

@@ -1,7 +1,9 @@
-"""Times in the chain: seals never step back, and no entry is later than its seal (SECURITY 48).
+"""Times in the chain: seals never step back, and entries lie between their seals (SECURITY 48).
 
 A clock that was set back, or an entry that was given a later time, shows here. A minute is allowed
-for hosts whose clocks differ; they are synchronised (docs/operations.md).
+for hosts whose clocks differ; they are synchronised (docs/operations.md). An entry that was put in
+afterwards and dated back, as an owner of the database may, is linked when it is first seen: behind
+seals that are newer than it claims to be.
 """
 
 from __future__ import annotations
@@ -19,6 +21,8 @@ from uploads_worker import audit_chain
 from uploads_worker.context import Context
 
 ALLOWED = timedelta(minutes=1)
+# The longest transaction, and the hourly pass that links what came late with a low number.
+COMES_LATE = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,17 @@ class Times:
     backward: tuple[int, ...]
     late_entries: int
     first_late: int | None
+    dated_back: int
+    first_dated_back: int | None
 
     @property
     def monotonic(self) -> bool:
         """Whether time runs forward everywhere."""
-        return not self.backward and not self.late_entries
+        return not self.backward and not self.late_entries and not self.dated_back
 
 
 def check(context: Context) -> Times:
-    """Compare the signed times of all seals, and each entry's with its seal's."""
+    """Compare the signed times of all seals, and each entry's with those of the seals around it."""
     keys = audit_chain.roots(context)
     count, before = 0, None
     backward: list[int] = []
@@ -53,19 +59,33 @@ def check(context: Context) -> Times:
             if before is not None and at < before - ALLOWED:
                 backward.append(seq)
             count, before = count + 1, at
-        sealed = (
+        after = (
             select(AuditSeal.at)
             .where(AuditSeal.seq >= AuditLink.seq)
             .order_by(AuditSeal.seq)
             .limit(1)
             .scalar_subquery()
         )
-        late, first = session.execute(
-            select(func.count(), func.min(AuditLink.seq))
+        earlier = (
+            select(AuditSeal.at)
+            .where(AuditSeal.seq < AuditLink.seq)
+            .order_by(AuditSeal.seq.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        late = AuditEntry.at > after + ALLOWED
+        early = AuditEntry.at < earlier - COMES_LATE
+        found = session.execute(
+            select(
+                func.count().filter(late),
+                func.min(AuditLink.seq).filter(late),
+                func.count().filter(early),
+                func.min(AuditLink.seq).filter(early),
+            )
+            .select_from(AuditLink)
             .join(AuditEntry, AuditEntry.id == AuditLink.entry_id)
-            .where(AuditEntry.at > sealed + ALLOWED)
         ).one()
-    return Times(count, tuple(backward), late, first)
+    return Times(count, tuple(backward), *found)
 
 
 def _signed_at(envelope: str, keys: list[Ed25519PublicKey]) -> datetime | None:

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from heyan import clock
 from heyan.access import Role
@@ -57,3 +58,25 @@ def test_a_clock_that_was_set_back_is_named(
     assert not found.monotonic
     assert len(found.backward) == 1
     assert found.late_entries >= 1
+
+
+def test_an_entry_that_was_put_in_afterwards_and_dated_back_is_named(
+    world: World, context: Context
+) -> None:
+    """SECURITY 46, 48, C-65: an owner of the database makes up what somebody did last week."""
+    who = colleague(world, Role.SERVICE).account_id
+    audit_chain.link_and_seal(context, whole=True)
+    before = audit_times.check(context)
+    with world.owner.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO audit_entries (at, actor_kind, actor_id, action, subject_kind,"
+                " outcome, details) VALUES (now() - interval '7 days', 'staff', :a, 'leads.reveal',"
+                " 'lead', 'done', '{}')"
+            ),
+            {"a": who},
+        )
+    audit_chain.link_and_seal(context, whole=True)
+    found = audit_times.check(context)
+    assert found.dated_back == before.dated_back + 1
+    assert not found.monotonic

@@ -215,6 +215,46 @@ def test_a_cut_chain_is_noticed_by_the_next_run(
     latest.write_text(kept)
 
 
+def test_a_tail_written_anew_is_noticed_before_a_new_seal_vouches_for_it(
+    world: World, context: Context, trail: list[int]
+) -> None:
+    """C-65, SECURITY 46: as long as before, hashes right, seals gone; the worker goes on."""
+
+    def forge(connection: Connection) -> None:
+        place = seq_of(world, trail[2])
+        connection.execute(
+            text("UPDATE audit_entries SET outcome = 'x' WHERE id = :e"), {"e": trail[2]}
+        )
+        connection.execute(text("DELETE FROM audit_seals WHERE seq >= :s"), {"s": place})
+        with Session(connection) as session:
+            prev = audit_chain.GENESIS
+            for link, entry in list(audit_chain.walk(session)):
+                assert entry is not None
+                prev = audit_chain.link_hash(prev, entry)
+                connection.execute(
+                    text("UPDATE audit_chain SET hash = :h WHERE seq = :s"),
+                    {"h": prev, "s": link.seq},
+                )
+                connection.execute(
+                    text("UPDATE audit_chain SET prev = :h WHERE seq = :s + 1"),
+                    {"h": prev, "s": link.seq},
+                )
+
+    tamper(world, forge)
+    with world.session() as session, db.transaction(session):
+        record(session, Actor("staff"), "tests.after", "test")
+    noticed = len(audit_of(world, "audit.chain_behind"))
+    try:
+        audit_chain.link_and_seal(context)
+        assert len(audit_of(world, "audit.chain_behind")) == noticed + 1
+        fault = audit_chain.verify(context)[1]
+        assert fault is not None
+        assert fault.kind == "rewritten"
+    finally:
+        for path in context.settings.anchors.glob("behind-*.json"):
+            path.unlink()
+
+
 def test_entries_go_after_three_years_and_the_rest_still_verifies(
     world: World, context: Context, trail: list[int], clock: Clock, tmp_path: Path
 ) -> None:
