@@ -25,13 +25,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from heyan.audit.service import WORKER, record
-from heyan.custody.objects import ObjectStoreUnavailable
+from heyan.custody.objects import ObjectStoreForbidden, ObjectStoreUnavailable
 from heyan.db import transaction
 from heyan.jobs import QUEUE, Job
 from uploads_worker import (
     agreements,
     approvals,
     audit_chain,
+    delivery_reports,
     destruction,
     messages,
     oversight,
@@ -57,7 +58,14 @@ log = structlog.get_logger("worker")
 TRIES = 5
 PATIENCE = 500
 LONGEST_WAIT = 300
-AWAY = (ObjectStoreUnavailable, OperationalError, InterfaceError, PoolTimeout, ConnectionError)
+AWAY = (
+    ObjectStoreUnavailable, ObjectStoreForbidden, OperationalError, InterfaceError, PoolTimeout,
+    ConnectionError,
+)  # fmt: skip
+
+
+class UnknownJob(Exception):
+    """A newer web asks for what this worker does not know yet: its successor will."""
 
 
 class Backoff(BaseRetryStrategy):
@@ -74,7 +82,7 @@ class Backoff(BaseRetryStrategy):
 
 def parked(error: BaseException, attempts: int) -> bool:
     """Tell whether a job that failed is left alone from now on; *attempts* before this one."""
-    return attempts + 1 >= (PATIENCE if isinstance(error, AWAY) else TRIES)
+    return attempts + 1 >= (PATIENCE if isinstance(error, (*AWAY, UnknownJob)) else TRIES)
 
 
 def build_release(
@@ -197,6 +205,7 @@ PERIODIC = (
     Periodic("tend_agreements", agreements.tend_agreements, "41 * * * *"),
     Periodic("tend_approvals", approvals.tend_approvals, "23 * * * *"),
     Periodic("send_messages_due", messages.send_due, "* * * * *"),
+    Periodic("ask_deliveries", delivery_reports.ask_due, "* * * * *"),
     Periodic("sweep", sweep.sweep, "7 * * * *"),
     Periodic("tend_rights", tend_rights, "37 * * * *"),
     Periodic("tend_policies", policy_rounds.tend_policies, "51 * * * *"),
@@ -231,6 +240,31 @@ def register(app: procrastinate.App, context: Context, *, periodic: bool) -> Non
         )(_wrapped(context, one.name, one.body))
         if periodic:
             app.periodic(cron=one.cron)(task)
+    app.tasks = _Tasks(app, context)
+
+
+class _Tasks(dict[str, Any]):
+    """The tasks by name; a name that is none waits instead of being given up (SECURITY 50).
+
+    Procrastinate fails a job whose task it does not find, without a word to us and for good.
+    """
+
+    def __init__(self, app: procrastinate.App, context: Context) -> None:
+        super().__init__(app.tasks)
+        self._app, self._context = app, context
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ARG002 - dict's own
+        """Return the task of that name, or one that waits for a worker that has it."""
+        if name not in self:
+            made = procrastinate.App(connector=self._app.connector).task(
+                name=name, queue=QUEUE, retry=Backoff(), pass_context=True
+            )
+            return made(_wrapped(self._context, name, _unknown))
+        return self[name]
+
+
+def _unknown(_context: Context, **_arguments: Any) -> None:
+    raise UnknownJob
 
 
 def _wrapped(context: Context, name: str, body: Callable[..., object]) -> Callable[..., None]:

@@ -208,6 +208,28 @@ def test_a_poison_job_is_parked_and_the_rest_goes_on(world: World, context: Cont
     assert world.rows("SELECT 1 FROM vault_keys WHERE event_id = :e", e=event.id)
 
 
+def test_a_job_of_a_newer_web_waits_for_the_worker_that_knows_it(
+    world: World, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SECURITY 50: web and worker of different versions; tried ever more slowly, never given up."""
+    job = put(world, "job_of_next_year", thing_id="1")
+    for _ in range(jobs.TRIES + 2):
+        run_once(context)
+        assert status(world, job) == "todo"
+        with world.owner.begin() as connection:
+            connection.execute(text("UPDATE procrastinate_jobs SET scheduled_at = NULL"))
+    assert audit_of(world, "jobs.park", job) == []
+    done: list[str] = []
+
+    def body(_context: Context, thing_id: str = "") -> None:
+        done.append(thing_id)
+
+    newer = jobs.Periodic("job_of_next_year", body, "0 0 1 1 *", once=False)
+    monkeypatch.setattr(jobs, "PERIODIC", (*jobs.PERIODIC, newer))
+    run_once(context)
+    assert (status(world, job), done) == (None, ["1"])
+
+
 def test_waiting_for_an_engine_parks_nothing() -> None:
     """SECURITY 50: an engine that is away is waited for, not counted as the job's fault."""
     from heyan.custody.objects import ObjectStoreUnavailable
