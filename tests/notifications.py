@@ -9,7 +9,8 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -25,9 +26,26 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 KEY_ID, SECRET = "test-key-id", "test-secret-of-the-sms-service"
 HOST = "127.0.0.1"
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """The statements that any engine runs meanwhile, without their values."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        seen.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,15 @@ def certificates(folder: Path) -> Certificates:
     return Certificates(ca, context)
 
 
+class _PlainController(Controller):
+    """aiosmtpd's controller knocks once at the port it was given, which is none of ours."""
+
+    def _trigger_server(self) -> None:
+        server: Any = self.server
+        with socket.create_connection((HOST, server.sockets[0].getsockname()[1]), 5) as plain:
+            plain.recv(1024)
+
+
 class _TlsController(Controller):
     """aiosmtpd's controller knocks once with the server's own context, which no client may use."""
 
@@ -97,15 +124,24 @@ class MailBox:
 
     certificates: Certificates
     answers: list[str] = field(default_factory=list)
+    # How it listens: "tls" from the first byte, "starttls", or "plain", which no sender may use.
+    security: str = "tls"
     taken: list[tuple[str, EmailMessage]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
     port: int = 0
 
     def start(self) -> MailBox:
-        """Listen on a free port, with TLS from the first byte."""
-        self._controller = _TlsController(
-            self, hostname=HOST, port=0, ssl_context=self.certificates.server
-        )
+        """Listen on a free port."""
+        context = self.certificates.server
+        self._controller: Controller
+        if self.security == "tls":
+            self._controller = _TlsController(self, hostname=HOST, port=0, ssl_context=context)
+        elif self.security == "starttls":
+            self._controller = _PlainController(
+                self, hostname=HOST, port=0, tls_context=context, require_starttls=True
+            )
+        else:
+            self._controller = _PlainController(self, hostname=HOST, port=0)
         self._controller.start()
         server: Any = self._controller.server
         self.port = server.sockets[0].getsockname()[1]
@@ -140,6 +176,9 @@ class SmsService:
     answers: list[str] = field(default_factory=list)
     taken: list[dict[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    # What the network said of a message, by its OutId: 2 not arrived, 3 arrived, and its code.
+    reports: dict[str, tuple[int, str]] = field(default_factory=dict)
+    asked: list[dict[str, str]] = field(default_factory=list)
     # Called when a message is taken, before the answer: where a test kills or races.
     meanwhile: Callable[[], None] = lambda: None
     port: int = 0
@@ -174,7 +213,7 @@ class SmsService:
         self._server.shutdown()
         self._server.server_close()
 
-    def answer(self, headers: dict[str, str], body: bytes) -> dict[str, str]:
+    def answer(self, headers: dict[str, str], body: bytes) -> dict[str, Any]:
         """Check and take a request."""
         given = {name.lower(): value for name, value in headers.items()}
         if (fault := _signature_fault(given, body)) is not None:
@@ -183,9 +222,35 @@ class SmsService:
         if self.answers:
             return {"Code": self.answers.pop(0)}
         query = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        if given["x-acs-action"] == "QuerySendDetails":
+            return self._details(query)
         self.taken.append(query)
         self.meanwhile()
         return {"Code": "OK", "BizId": f"biz-{len(self.taken)}", "RequestId": "r"}
+
+    def _details(self, query: dict[str, str]) -> dict[str, Any]:
+        """Answer as their documents describe QuerySendDetails; all but BizId are required."""
+        if not {"PhoneNumber", "SendDate", "PageSize", "CurrentPage"} <= set(query):
+            return {"Code": "isv.INVALID_PARAMETERS"}
+        self.asked.append(query)
+        rows = []
+        for place, sent in enumerate(self.taken, 1):
+            if (f"biz-{place}", sent["PhoneNumbers"]) == (query["BizId"], query["PhoneNumber"]):
+                status, code = self.reports.get(sent["OutId"], (1, ""))
+                rows.append(
+                    {
+                        "SendStatus": status,
+                        "ErrCode": code,
+                        "OutId": sent["OutId"],
+                        "PhoneNum": sent["PhoneNumbers"],
+                        "Content": "【启程报名】" + sent.get("TemplateParam", ""),
+                    }
+                )
+        return {
+            "Code": "OK",
+            "TotalCount": str(len(rows)),
+            "SmsSendDetailDTOs": {"SmsSendDetailDTO": rows},
+        }
 
     def to(self, phone: str) -> list[dict[str, str]]:
         """What a number got."""
@@ -203,7 +268,9 @@ def _signature_fault(given: dict[str, str], body: bytes) -> str | None:
     digest = hashlib.sha256(body).hexdigest()
     if given["x-acs-content-sha256"] != digest:
         return "another body"
-    if (given["x-acs-version"], given["x-acs-action"]) != ("2017-05-25", "SendSms"):
+    if given["x-acs-version"] != "2017-05-25":
+        return "another version"
+    if given["x-acs-action"] not in ("SendSms", "QuerySendDetails"):
         return "another action"
     names = found[2].split(";")
     needed = {"host", "x-acs-action", "x-acs-content-sha256", "x-acs-date"}

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import smtplib
 import ssl
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
@@ -20,7 +22,7 @@ from typing import Protocol
 from urllib.parse import quote, urlencode
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
 from heyan import clock
 from heyan.notifications.letters import Letter
@@ -104,7 +106,16 @@ class MailServer:
             )
         else:
             server = smtplib.SMTP(here.smtp_host, here.smtp_port, timeout=SECONDS)
-            server.starttls(context=context)
+            try:
+                server.starttls(context=context)
+            except smtplib.SMTPNotSupportedError:
+                # Not offered, or taken out on the way: nothing is said in the clear, and the
+                # message waits rather than being parked.
+                server.close()
+                raise Later("no_tls") from None
+            except BaseException:
+                server.close()
+                raise
         if here.smtp_user:
             server.login(here.smtp_user, here.smtp_password)
         return server
@@ -132,6 +143,8 @@ def _by_code(code: int, reason: str) -> Later | Never:
     return Never(reason) if 500 <= code < 600 else Later(reason)
 
 
+# QuerySendDetails: 1 waits for the network's word, 2 did not arrive, 3 did.
+_NOT_ARRIVED, _ARRIVED = 2, 3
 # What Aliyun answers that passes: too many just now, or their own trouble.
 _PASSING = (
     "isv.BUSINESS_LIMIT_CONTROL",
@@ -151,8 +164,16 @@ _PASSING = (
 
 
 @dataclass(frozen=True)
+class Reported:
+    """What the provider knows of one message: whether it arrived, and the network's code if not."""
+
+    arrived: bool
+    code: str | None
+
+
+@dataclass(frozen=True)
 class Aliyun:
-    """Alibaba Cloud Dysmsapi 2017-05-25, SendSms, signed with ACS3-HMAC-SHA256."""
+    """Alibaba Cloud Dysmsapi 2017-05-25: SendSms and QuerySendDetails, ACS3-HMAC-SHA256."""
 
     settings: WorkerSettings
 
@@ -164,7 +185,7 @@ class Aliyun:
         if template is None:
             raise Never("no_template")
         query = {
-            "PhoneNumbers": envelope.address.removeprefix("+86").removeprefix("+"),
+            "PhoneNumbers": _their_number(envelope.address),
             "SignName": self.settings.sms_sign,
             "TemplateCode": template,
             # Comes back in their reports, so that a lost answer can be asked after.
@@ -172,22 +193,52 @@ class Aliyun:
         }
         if envelope.code:
             query["TemplateParam"] = json.dumps({"code": envelope.code})
-        answer = self._ask(query)
-        if answer.get("Code") == "OK":
-            return str(answer.get("BizId", ""))[:64]
-        code = str(answer.get("Code", ""))
-        if code.startswith(_PASSING):
-            raise Later("provider_busy")
-        raise Never("provider_refused")
+        return str(self._ask("SendSms", query).get("BizId", ""))[:64]
 
-    def _ask(self, query: dict[str, str]) -> dict[str, object]:
+    def report(self, address: str, receipt: str, sent_at: datetime, out_id: str) -> Reported | None:
+        """Ask what became of a message sent on *sent_at*; None while the network has not said.
+
+        Raises `Later` and `Never`. Their reports come within 72 hours, and they can be asked for
+        30 days.
+        """
+        answer = self._ask(
+            "QuerySendDetails",
+            {
+                "PhoneNumber": _their_number(address),
+                "BizId": receipt,
+                # Their days are China's.
+                "SendDate": f"{sent_at.astimezone(clock.SHANGHAI):%Y%m%d}",
+                "PageSize": "10",
+                "CurrentPage": "1",
+            },
+        )
+        held = answer.get("SmsSendDetailDTOs")
+        rows = held.get("SmsSendDetailDTO") if isinstance(held, dict) else None
+        for row in rows if isinstance(rows, list) else []:
+            if not isinstance(row, dict) or row.get("OutId") != out_id:
+                continue
+            if row.get("SendStatus") == _ARRIVED:
+                return Reported(arrived=True, code=None)
+            if row.get("SendStatus") == _NOT_ARRIVED:
+                return Reported(arrived=False, code=_their_code(row.get("ErrCode")))
+        return None
+
+    def _ask(self, action: str, query: dict[str, str]) -> dict[str, object]:
+        """Return their answer when it is OK; raises `Later` and `Never`."""
+        answer = self._post(action, query)
+        code = str(answer.get("Code", ""))
+        if code == "OK":
+            return answer
+        raise Later("provider_busy") if code.startswith(_PASSING) else Never("provider_refused")
+
+    def _post(self, action: str, query: dict[str, str]) -> dict[str, object]:
         # In the body, not the address: proxies write addresses down.
         body = urlencode(sorted(query.items()), quote_via=quote).encode()
         host = self.settings.sms_endpoint.removeprefix("https://").rstrip("/")
         headers = signed(
             host,
             body,
-            action="SendSms",
+            action=action,
             access_key=self.settings.sms_access_key,
             secret_key=self.settings.sms_secret_key,
             nonce=uuid.uuid4().hex,
@@ -198,6 +249,8 @@ class Aliyun:
             response = pool.request(
                 "POST", f"https://{host}/", body=body, headers=headers, redirect=False
             )
+        except SSLError:
+            raise Later("tls_unverified") from None
         except HTTPError:
             raise Later("server_away") from None
         finally:
@@ -209,6 +262,16 @@ class Aliyun:
         if isinstance(found, dict) and "Code" in found:
             return found
         raise Later("provider_busy") if response.status >= 429 else Never("provider_refused")
+
+
+def _their_number(address: str) -> str:
+    return address.removeprefix("+86").removeprefix("+")
+
+
+def _their_code(code: object) -> str:
+    """Return a network's code as it may be kept and shown: no number, nothing that was sent."""
+    kept = re.sub(r"\d{6,}|[^A-Za-z0-9_.:-]", "", str(code or ""))[:40]
+    return kept or "unknown"
 
 
 def signed(

@@ -210,15 +210,20 @@ def _end(
     receipt: str = "",
 ) -> None:
     """Write down how an attempt ended; what the message carried goes, its state stays."""
+    values: dict[str, object] = {
+        "state": state,
+        "reason": reason,
+        "receipt": receipt or None,
+        "ended_at": clock.now(),
+        "params": None,
+    }
+    if receipt:
+        values["delivery"] = MessageDelivery.AWAITED
+        values["delivery_next_at"] = clock.now() + delivery_reports.WAITS[0]
     with context.sessions() as session, transaction(session):
         session.execute(
-            update(Message)
-            .where(Message.attempt_id == claimed.attempt_id)
-            .values(
-                state=state, reason=reason, receipt=receipt or None, ended_at=clock.now(),
-                params=None,
-            )
-        )  # fmt: skip
+            update(Message).where(Message.attempt_id == claimed.attempt_id).values(values)
+        )
         if state is MessageState.FAILED:
             record(
                 session, WORKER, "messages.park", "message", claimed.message_id,

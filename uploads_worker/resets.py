@@ -16,10 +16,10 @@ from heyan.accounts.entry import login_index
 from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import WORKER, record
 from heyan.db import transaction
-from heyan.notifications import outbox
+from heyan.notifications import codes, outbox
 from heyan.notifications.models import MessageChannel, Proof, ProofPurpose, Reach
 from heyan.notifications.outbox import BudgetSpent
-from heyan.notifications.proofs import code_digest, link_digest
+from heyan.notifications.proofs import link_digest
 from uploads_worker.context import Context
 
 
@@ -55,7 +55,7 @@ def begin_reset(context: Context, proof_id: str) -> None:
 
 def _send_freeze(context: Context, session: Session, proof: Proof, account_id: uuid.UUID) -> None:
     """Send a code that freezes the account to the number it is known by (S-102)."""
-    settings, code = context.settings, f"{secrets.randbelow(10**6):06}"
+    settings, code = context.settings, codes.fresh()
     until, sent = clock.now() + timedelta(minutes=settings.message_code_minutes), False
     if MessageChannel.SMS.value in settings.channels:
         with suppress(BudgetSpent):
@@ -63,7 +63,7 @@ def _send_freeze(context: Context, session: Session, proof: Proof, account_id: u
                 session, settings, kind="freeze_code", code=code, source=proof.source,
                 phone=proof.address, account_id=account_id, expires_at=until,
             )  # fmt: skip
-            proof.code_hash, proof.code_until, sent = code_digest(proof.id, code), until, True
+            proof.code_hash, proof.code_until, sent = codes.digest(proof.id, code), until, True
     record(
         session, WORKER, "assistance.freeze_code", "account", account_id,
         outcome="done" if sent else "nothing_sent",
@@ -78,7 +78,7 @@ def _send(context: Context, session: Session, proof: Proof, reach: Reach) -> boo
         # A number that was changed since is not the one that was verified.
         if reach.address != proof.address:
             return False
-        code, life, kind = f"{secrets.randbelow(10**6):06}", settings.message_code_minutes, "code"
+        code, life, kind = codes.fresh(), settings.message_code_minutes, "code"
     else:
         code, life, kind = secrets.token_urlsafe(32), settings.message_link_minutes, "link"
     until = now + timedelta(minutes=life)
@@ -99,7 +99,7 @@ def _send(context: Context, session: Session, proof: Proof, reach: Reach) -> boo
     except BudgetSpent:
         return False
     if by_number:
-        proof.code_hash, proof.code_until = code_digest(proof.id, code), until
+        proof.code_hash, proof.code_until = codes.digest(proof.id, code), until
     else:
         proof.link_hash, proof.link_until = link_digest(code), until
     return True

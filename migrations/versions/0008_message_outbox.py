@@ -19,7 +19,8 @@ WEB: dict[str, str] = {
     "reaches": ALL,
     "proofs": "SELECT, INSERT, UPDATE",
     "messages": "INSERT, SELECT (id, account_id, channel, kind, locale, address, address_index,"
-    " source_index, state, reason, attempts, created_at, next_at, claimed_at, ended_at)",
+    " source_index, state, reason, attempts, created_at, next_at, claimed_at, ended_at,"
+    " delivery, delivery_reason, delivery_at)",
 }
 WORKER: dict[str, str] = {
     "reaches": "SELECT, DELETE",
@@ -51,14 +52,23 @@ def upgrade() -> None:
         sa.Column("locale", sa.String(8), nullable=False),
         sa.Column("wants_all", sa.Boolean(), nullable=False),
         sa.Column("verified_at", moment, nullable=False),
+        sa.Column("second_factor_at", moment, nullable=True),
         sa.PrimaryKeyConstraint("account_id", "channel", name=op.f("pk_reaches")),
     )
     op.create_index(op.f("ix_reaches_address_index"), "reaches", ["address_index"])
     op.create_table(
         "proofs",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("purpose", sa.Enum("verify", "reset", name="proof_purpose"), nullable=False),
+        sa.Column(
+            "purpose", sa.Enum("verify", "reset", "sign_in", name="proof_purpose"), nullable=False
+        ),
         _account(True, "proofs"),
+        sa.Column(
+            "session_id",
+            sa.Uuid(),
+            sa.ForeignKey("login_sessions.id", name="fk_proofs_session_id", ondelete="CASCADE"),
+            nullable=True,
+        ),
         sa.Column("channel", again, nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("source", sa.LargeBinary(), nullable=False),
@@ -73,6 +83,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("link_hash", name=op.f("uq_proofs_link_hash")),
     )
     op.create_index(op.f("ix_proofs_account_id"), "proofs", ["account_id"])
+    op.create_index(op.f("ix_proofs_session_id"), "proofs", ["session_id"])
     op.create_index(op.f("ix_proofs_created_at"), "proofs", ["created_at"])
     op.create_table(
         "messages",
@@ -95,6 +106,15 @@ def upgrade() -> None:
         sa.Column("lost", sa.SmallInteger(), nullable=False),
         sa.Column("attempt_id", sa.Uuid(), nullable=True),
         sa.Column("receipt", sa.String(64), nullable=True),
+        sa.Column(
+            "delivery",
+            sa.Enum("awaited", "delivered", "failed", "unknown", name="message_delivery"),
+            nullable=True,
+        ),
+        sa.Column("delivery_reason", sa.String(40), nullable=True),
+        sa.Column("delivery_at", moment, nullable=True),
+        sa.Column("delivery_asks", sa.SmallInteger(), nullable=False),
+        sa.Column("delivery_next_at", moment, nullable=True),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("next_at", moment, nullable=False),
         sa.Column("claimed_at", moment, nullable=True),
@@ -105,6 +125,10 @@ def upgrade() -> None:
     op.create_index(
         "ix_messages_waiting", "messages", ["next_at"],
         postgresql_where=sa.text("ended_at IS NULL"),
+    )  # fmt: skip
+    op.create_index(
+        "ix_messages_delivery_due", "messages", ["delivery_next_at"],
+        postgresql_where=sa.text("delivery = 'awaited'"),
     )  # fmt: skip
     op.create_index("ix_messages_number_at", "messages", ["channel", "address_index", "created_at"])
     op.create_index("ix_messages_source_at", "messages", ["source_index", "created_at"])

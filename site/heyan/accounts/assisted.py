@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from heyan.access import Realm
 from heyan.accounts import devices, sessions
 from heyan.accounts.entry import check_new, find, login_index, set_password
 from heyan.accounts.errors import LoginTaken
-from heyan.accounts.models import Account, AccountStatus, Passkey, RecoveryCode, TotpFactor
+from heyan.accounts.held import drop_factor
+from heyan.accounts.models import Account, AccountStatus
 from heyan.accounts.passwords import hasher
 from heyan.db import transaction
 from heyan.notifications.service import notify
@@ -86,8 +87,5 @@ def move_login(session: Session, account: Account, phone: str) -> None:
 def drop_factors(session: Session, account: Account) -> None:
     """Take lost second factors off; the next sign-in sets one up where one is needed."""
     with transaction(session):
-        for table in (TotpFactor, Passkey, RecoveryCode):
-            session.execute(delete(table).where(table.account_id == account.id))
-        devices.forget(session, account.id)
+        drop_factor(session, account)
         sessions.end_all(session, account.id)
-        notify(session, account.id, "account_factor_removed")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.access import MFA_REALMS
-from heyan.accounts import devices, sessions, throttle, totp
+from heyan.accounts import devices, sessions, texted, throttle, totp
 from heyan.accounts.entry import (
     Client,
     arrived,
@@ -22,7 +22,7 @@ from heyan.accounts.entry import (
     verify_password,
 )
 from heyan.accounts.errors import FactorNeeded, WrongCode
-from heyan.accounts.held import drop_factor, has_factor, has_passkey
+from heyan.accounts.held import TOTP, drop_factor, factors, has_factor
 from heyan.accounts.models import Account, RecoveryCode, SignInOutcome, TotpFactor
 from heyan.accounts.passwords import hasher
 from heyan.accounts.sessions import SignedIn
@@ -93,17 +93,29 @@ def confirm_totp(
     with transaction(session):
         throttle.clear(session, key)
         codes = replace_recovery_codes(session, settings, account)
-        sessions.end_all(session, account.id, but=signed_in.id)
-        devices.forget(session, account.id)
         notify(session, account.id, "account_factor_added")
         record(session, client.actor, "accounts.totp_confirm", "account", account.id)
-        if not signed_in.complete:
-            arrived(session, account, client, new_device=True)
-        token = sessions.rotate(
-            session, signed_in.id, complete=not signed_in.complete, step_up=True
-        )
-        device = devices.remember(session, settings, account.id)
-    return Completed(token, device, codes)
+        return in_use(session, settings, account, signed_in, client, codes)
+
+
+def in_use(
+    session: Session,
+    settings: Settings,
+    account: Account,
+    signed_in: SignedIn,
+    client: Client,
+    codes: tuple[str, ...],
+) -> Completed:
+    """End what came without the factor that was just set up, and let its owner go on.
+
+    In the caller's transaction; *codes* are the recovery codes to show with it.
+    """
+    sessions.end_all(session, account.id, but=signed_in.id)
+    devices.forget(session, account.id)
+    if not signed_in.complete:
+        arrived(session, account, client, new_device=True)
+    token = sessions.rotate(session, signed_in.id, complete=not signed_in.complete, step_up=True)
+    return Completed(token, devices.remember(session, settings, account.id), codes)
 
 
 def enter_code(
@@ -115,7 +127,7 @@ def enter_code(
     remember: bool,
     client: Client,
 ) -> Completed:
-    """Complete a sign-in with a one-time or recovery code; raises `WrongCode`, `Throttled`.
+    """Complete a sign-in with a code of any kind; raises `WrongCode` and `Throttled`.
 
     *remember* makes a public account's browser known for 30 days; staff and organizer browsers
     are known anyway, but still give a code every time.
@@ -132,6 +144,7 @@ def complete(
     device = devices.known(session, account.id, client.devices)
     with transaction(session):
         arrived(session, account, client, new_device=device is None)
+        sessions.make_room(session, settings, account, complete=True)
         token = sessions.rotate(session, signed_in.id, complete=True, step_up=True)
         kept = None
         if remember or account.realm in MFA_REALMS:
@@ -173,8 +186,10 @@ def _check_code(
     key = f"totp/{signed_in.account_id}"
     charged = throttle.charge(session, settings, key, cap=False)
     with transaction(session):
-        right = _use_totp(session, signed_in, code) or _use_recovery_code(
-            session, settings, signed_in, code, client
+        right = (
+            _use_totp(session, signed_in, code)
+            or _use_recovery_code(session, settings, signed_in, code, client)
+            or texted.use(session, settings, signed_in, code)
         )
     if not right:
         wrong_code(session, signed_in, client, charged.failures)
@@ -295,7 +310,7 @@ def replace_recovery_codes(
 
 
 def remove_totp(session: Session, *, signed_in: SignedIn, client: Client) -> None:
-    """Take the authenticator off where a passkey is left, or the password may stand alone.
+    """Take the authenticator off where another factor is left, or the password may stand alone.
 
     Raises `FactorNeeded` for everyone else.
     """
@@ -303,7 +318,7 @@ def remove_totp(session: Session, *, signed_in: SignedIn, client: Client) -> Non
         account = session.get_one(
             Account, signed_in.account_id, with_for_update=True, populate_existing=True
         )
-        left = has_passkey(session, account.id)
+        left = factors(session, account.id) - {TOTP}
         if not left and (account.realm in MFA_REALMS or account.second_factor_required):
             raise FactorNeeded
         if left:

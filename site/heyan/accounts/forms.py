@@ -135,6 +135,20 @@ class CodeForm(Form):
     remember = BooleanField(_l("这台设备是我自己的，30 天内登录不再输入验证码"))
 
 
+class SmsCodeForm(Form):
+    """The code that came by SMS."""
+
+    code = StringField(
+        _l("短信里的 6 位数字"),
+        [
+            InputRequired(_l("请输入短信里的验证码")),
+            Regexp(r"^\s*\d{3}\s?\d{3}\s*$", message=_l("验证码是 6 位数字")),
+        ],
+        filters=[strip],
+        render_kw=_CODE,
+    )
+
+
 class ConfirmForm(Form):
     """The first code of a new authenticator."""
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, Realm, requires
-from heyan.accounts import agents, loss, service, sessions, totp
+from heyan.accounts import agents, loss, service, sessions, texted, totp
 from heyan.accounts.errors import FactorNeeded, ResetRefused, WrongCode, WrongPassword
 from heyan.accounts.forms import (
     ChangePasswordForm,
@@ -19,7 +19,16 @@ from heyan.accounts.forms import (
     in_words_throttled,
 )
 from heyan.accounts.models import Account
-from heyan.accounts.pages import Page, busy, client, common_pages, let_in, person, wanted
+from heyan.accounts.pages import (
+    Page,
+    busy,
+    client,
+    codes_page,
+    common_pages,
+    let_in,
+    person,
+    wanted,
+)
 from heyan.accounts.passwords import Overloaded, PasswordRefused
 from heyan.accounts.throttle import Throttled
 
@@ -30,6 +39,8 @@ def sessions_page() -> Page:
     """Show live sessions and the sign-in history (B5)."""
     here, session = person(), web.session()
     account = session.get_one(Account, here.account_id)
+    held = service.factors_held(session, here.account_id)
+    alone = here.realm is Realm.PUBLIC and not account.second_factor_required
     return render_template(
         "accounts/sessions.html",
         live=sessions.live(session, web.settings(), account),
@@ -38,10 +49,11 @@ def sessions_page() -> Page:
         login=account.login,
         has_factor=service.has_factor(session, here.account_id),
         codes_left=service.recovery_codes_left(session, here),
-        has_totp=service.has_totp(session, here.account_id),
+        held=held,
+        sms_offered=texted.may_set_up(session, web.settings(), here),
         passkeys=service.passkey_counts(session, [here.account_id]).get(here.account_id, 0),
-        may_remove=service.has_passkey(session, here.account_id)
-        or (here.realm is Realm.PUBLIC and not account.second_factor_required),
+        # By kind: another is left, or the password may stand alone.
+        may_remove={kind for kind in held if held - {kind} or alone},
         lost=loss.open_for(session, here.account_id),
         notices=service.security_notices(session, here.account_id),
         browser=agents.describe,
@@ -149,12 +161,7 @@ def _set_up(endpoint: str) -> Page:
                     code=form.code.data or "",
                     client=client(),
                 )
-                page = render_template(
-                    "accounts/recovery_codes.html",
-                    codes=done.recovery_codes,
-                    next=wanted(here.realm),
-                    first=not here.complete,
-                )
+                page = codes_page(done.recovery_codes, wanted(here.realm), first=not here.complete)
                 return let_in(Response(page, mimetype="text/html"), done.token, done.device)
             except WrongCode:
                 form.code.errors = [
@@ -175,6 +182,7 @@ def _set_up(endpoint: str) -> Page:
         uri=uri,
         secret=totp.grouped(secret),
         forced=not here.complete,
+        sms_offered=texted.may_set_up(web.session(), web.settings(), here),
         next=wanted(here.realm),
     )
     return page, status, headers
@@ -208,9 +216,4 @@ def recovery_codes() -> Page:
         )
     except FactorNeeded:
         abort(409, description=_("请先设置动态验证码或通行密钥。"))
-    return render_template(
-        "accounts/recovery_codes.html",
-        codes=codes,
-        next=url_for("accounts.sessions"),
-        first=False,
-    )
+    return codes_page(codes, url_for("accounts.sessions"), first=False)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, current_app, g, request, url_for
+from flask import Blueprint, abort, current_app, g, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
 
-from heyan import cookies, web
+from heyan import clock, cookies, web
 from heyan.access import Realm
 from heyan.accounts import devices
 from heyan.accounts.cli import accounts_cli
+from heyan.accounts.models import Account
 from heyan.accounts.service import Client
 from heyan.accounts.sessions import SignedIn
+from heyan.classification import mask_phone
 
 public_pages = Blueprint("accounts_public", __name__)
 staff_pages = Blueprint("staff_accounts", __name__, url_prefix="/staff")
@@ -91,6 +95,30 @@ def let_in(response: Response, token: str, device: str | None = None) -> Respons
         value = devices.write_cookie(device, client().devices)
         cookies.set_cookie(response, cookies.DEVICE, value, secure=secure)  # type: ignore[arg-type]
     return response
+
+
+def codes_page(codes: Sequence[str], next_page: str, *, first: bool) -> str:
+    """Return the page that shows recovery codes this once, ready to be printed.
+
+    It says which site and which account they are for: a slip of paper outlives the memory of it.
+    """
+    account = web.session().get_one(Account, person().account_id)
+    shown = mask_phone(account.login) if account.realm is Realm.PUBLIC else masked_login(account)
+    return render_template(
+        "accounts/recovery_codes.html",
+        codes=codes,
+        next=next_page,
+        first=first,
+        account=shown,
+        made_at=clock.now(),
+        host=urlsplit(web.settings().base_url).netloc,
+    )
+
+
+def masked_login(account: Account) -> str:
+    """Return a login name that its owner knows again and nobody else reads: its ends alone."""
+    login = account.login
+    return f"{login[:2]}＊＊＊{login[-1:]}" if len(login) > 4 else f"{login[:1]}＊＊＊"
 
 
 def busy() -> NoReturn:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import limits, web
 from heyan.access import Permission, requires
-from heyan.accounts import agents, passkeys, service
+from heyan.accounts import agents, own_passkeys, passkeys, service
 from heyan.accounts.errors import FactorNeeded, NotFound, PasskeyRefused, TooManyPasskeys
 from heyan.accounts.forms import (
     PasskeyAnswerForm,
@@ -19,7 +19,7 @@ from heyan.accounts.forms import (
     in_words_throttled,
 )
 from heyan.accounts.models import Passkey, PasskeyPurpose
-from heyan.accounts.pages import Page, client, common_pages, let_in, person, wanted
+from heyan.accounts.pages import Page, client, codes_page, common_pages, let_in, person, wanted
 from heyan.accounts.throttle import Throttled
 
 # Far more than a person needs, far less than fills a table.
@@ -50,8 +50,8 @@ def passkeys_page() -> Page:
     here = person()
     return render_template(
         "accounts/passkeys/index.html",
-        passkeys=passkeys.of(web.session(), here.account_id),
-        most=passkeys.PASSKEYS,
+        passkeys=own_passkeys.of(web.session(), here.account_id),
+        most=own_passkeys.PASSKEYS,
         has_totp=service.has_totp(web.session(), here.account_id),
     )
 
@@ -94,7 +94,7 @@ def _register(endpoint: str) -> Page:
             ]
         except TooManyPasskeys:
             form.name.errors = [
-                _("每个账号最多 %(count)s 枚，请先移除不用的", count=passkeys.PASSKEYS)
+                _("每个账号最多 %(count)s 枚，请先移除不用的", count=own_passkeys.PASSKEYS)
             ]
         else:
             return _registered(done, first=not here.complete)
@@ -110,12 +110,8 @@ def _register(endpoint: str) -> Page:
 
 def _registered(done: service.Completed, *, first: bool) -> Response:
     if done.recovery_codes:
-        page = render_template(
-            "accounts/recovery_codes.html",
-            codes=done.recovery_codes,
-            next=wanted(person().realm) if first else url_for("accounts.passkeys"),
-            first=first,
-        )
+        going = wanted(person().realm) if first else url_for("accounts.passkeys")
+        page = codes_page(done.recovery_codes, going, first=first)
         return let_in(Response(page, mimetype="text/html"), done.token, done.device)
     web.flash("success", _("通行密钥已登记，下次登录可以用它代替动态验证码"))
     return let_in(redirect(url_for("accounts.passkeys"), 303), done.token, done.device)
@@ -128,7 +124,7 @@ def rename_passkey(passkey_id: uuid.UUID) -> Page:
     row = _own(passkey_id)
     form = PasskeyNameForm(data={"name": row.name})
     if request.method == "POST" and form.validate():
-        passkeys.rename(
+        own_passkeys.rename(
             web.session(),
             signed_in=person(),
             passkey_id=passkey_id,
@@ -149,7 +145,9 @@ def remove_passkey(passkey_id: uuid.UUID) -> Page:
     if request.method == "GET":
         return render_template("accounts/passkeys/remove.html", passkey=row)
     try:
-        passkeys.remove(web.session(), signed_in=person(), passkey_id=passkey_id, client=client())
+        own_passkeys.remove(
+            web.session(), signed_in=person(), passkey_id=passkey_id, client=client()
+        )
     except FactorNeeded:
         abort(
             409,
@@ -164,7 +162,7 @@ def remove_passkey(passkey_id: uuid.UUID) -> Page:
 
 def _own(passkey_id: uuid.UUID) -> Passkey:
     try:
-        return passkeys.own(web.session(), person(), passkey_id)
+        return own_passkeys.own(web.session(), person(), passkey_id)
     except NotFound:
         abort(404)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -36,15 +35,16 @@ from heyan import clock
 from heyan.access import MFA_REALMS, Realm
 from heyan.accounts import devices, factors, sessions, throttle
 from heyan.accounts.entry import Client, arrived
-from heyan.accounts.errors import FactorNeeded, NotFound, PasskeyRefused, TooManyPasskeys
+from heyan.accounts.errors import PasskeyRefused, TooManyPasskeys
 from heyan.accounts.factors import Completed
-from heyan.accounts.held import drop_factor, has_factor, has_totp
+from heyan.accounts.held import has_factor
 from heyan.accounts.models import (
     Account,
     Passkey,
     PasskeyChallenge,
     PasskeyPurpose,
 )
+from heyan.accounts.own_passkeys import PASSKEYS, of
 from heyan.accounts.sessions import SignedIn
 from heyan.audit.service import record
 from heyan.db import transaction
@@ -53,8 +53,6 @@ from heyan.settings import Settings
 
 CHALLENGE_FOR = timedelta(minutes=2)
 LONGEST_ANSWER = 16 * 1024
-# Enough for every device of a person, few enough to look through.
-PASSKEYS = 10
 
 
 @dataclass(frozen=True)
@@ -80,16 +78,6 @@ def party(settings: Settings) -> Party:
     if loopback and not settings.production:
         host = "localhost"
     return Party(host, [f"{parts.scheme}://{host}{port}"])
-
-
-def of(session: Session, account_id: uuid.UUID) -> list[Passkey]:
-    """Return the account's passkeys, the oldest first (blocked ones too)."""
-    session.flush()
-    return list(
-        session.scalars(
-            select(Passkey).where(Passkey.account_id == account_id).order_by(Passkey.id)
-        )
-    )
 
 
 def options(
@@ -379,50 +367,3 @@ def _verified(
     row.sign_count, row.last_used_at = right.new_sign_count, clock.now()
     session.flush()
     return False
-
-
-def own(session: Session, signed_in: SignedIn, passkey_id: uuid.UUID) -> Passkey:
-    """Return one of the person's own passkeys; raises `NotFound`."""
-    found = session.scalars(
-        select(Passkey).where(Passkey.id == passkey_id, Passkey.account_id == signed_in.account_id)
-    ).first()
-    if found is None:
-        raise NotFound
-    return found
-
-
-def rename(
-    session: Session, *, signed_in: SignedIn, passkey_id: uuid.UUID, name: str, client: Client
-) -> None:
-    """Call a passkey something else; raises `NotFound`."""
-    with transaction(session):
-        own(session, signed_in, passkey_id).name = name
-        record(session, client.actor, "accounts.passkey_rename", "passkey", passkey_id)
-
-
-def remove(session: Session, *, signed_in: SignedIn, passkey_id: uuid.UUID, client: Client) -> None:
-    """Take a passkey off the account; its owner is told.
-
-    Raises `NotFound`, and `FactorNeeded` for the last factor of someone who must have one.
-    """
-    with transaction(session):
-        account = session.get_one(
-            Account, signed_in.account_id, with_for_update=True, populate_existing=True
-        )
-        row = own(session, signed_in, passkey_id)
-        others = [
-            each
-            for each in of(session, account.id)
-            if each.id != row.id and each.blocked_at is None
-        ]
-        forced = account.realm in MFA_REALMS or account.second_factor_required
-        last = not others and not has_totp(session, account.id)
-        if last and forced:
-            raise FactorNeeded
-        session.delete(row)
-        session.flush()
-        record(session, client.actor, "accounts.passkey_remove", "passkey", passkey_id)
-        if last:
-            drop_factor(session, account)
-        else:
-            notify(session, account.id, "account_passkey_removed")

@@ -10,13 +10,9 @@ from heyan.accounts.entry import (
     Client,
     SignedInNow,
     change_password,
-    end_other_sessions,
-    end_session,
     find,
-    history,
     note_wrong_network,
     open_account,
-    security_notices,
     set_password,
     sign_in,
     sign_out,
@@ -31,8 +27,10 @@ from heyan.accounts.factors import (
     set_up_totp,
     step_up,
 )
+from heyan.accounts.held import factors as factors_held
 from heyan.accounts.held import has_factor, has_passkey, has_totp, passkey_counts
 from heyan.accounts.listing import Person, people
+from heyan.accounts.own import end_other_sessions, end_session, history, security_notices
 from heyan.accounts.people import (
     InvitationCode,
     activate,
@@ -60,6 +58,7 @@ __all__ = [
     "end_session",
     "end_sessions",
     "enter_code",
+    "factors_held",
     "find",
     "has_factor",
     "has_passkey",

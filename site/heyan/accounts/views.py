@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from heyan import cookies, csrf, limits, web
 from heyan.access import Permission, Realm, public, requires
-from heyan.accounts import networks, own_views, passkey_views, service, staff_views
+from heyan.accounts import networks, own_views, passkey_views, service, sms_views, staff_views
 from heyan.accounts.errors import InvitationInvalid, WrongCode, WrongCredentials, WrongPassword
 from heyan.accounts.forms import (
     ActivateForm,
@@ -45,6 +45,7 @@ __all__ = [
     "own_views",
     "passkey_views",
     "public_pages",
+    "sms_views",
     "staff_pages",
     "staff_views",
 ]
@@ -234,8 +235,8 @@ def _code_page(form: CodeForm, status: int) -> tuple[str, int]:
         "accounts/code.html",
         form=form,
         offer_remember=here.realm is Realm.PUBLIC and web.settings().trusted_device_days > 0,
-        has_totp=service.has_totp(web.session(), here.account_id),
-        has_passkey=service.has_passkey(web.session(), here.account_id),
+        held=service.factors_held(web.session(), here.account_id),
+        sms_works="sms" in web.settings().channels,
         next=wanted(here.realm),
     )
     return page, status
@@ -275,7 +276,8 @@ def step_up() -> Page:
         "accounts/step_up.html",
         form=form,
         by_code=by_code,
-        has_passkey=service.has_passkey(web.session(), here.account_id),
+        held=service.factors_held(web.session(), here.account_id),
+        sms_works="sms" in web.settings().channels,
         next=wanted(here.realm),
     )
     return page, status, headers

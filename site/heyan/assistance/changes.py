@@ -26,7 +26,7 @@ from heyan.assistance.models import AccountChange, ChangeKind
 from heyan.assistance.recovery import AccountUnknown
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
-from heyan.notifications.service import notify
+from heyan.notifications.service import leave_number, notify
 from heyan.settings import Settings
 
 DELAY = timedelta(hours=72)
@@ -200,6 +200,9 @@ def _carry_out(session: Session, actor: Actor, change_id: uuid.UUID) -> int:
             return 0
         _end(row, "done")
         notify(session, account.id, f"account_changed_{row.kind.value}")
+        if row.kind is ChangeKind.PHONE:
+            # It was told once more (C-39), and hears nothing of the account from now on.
+            leave_number(session, account.id)
         record(session, actor, "assistance.change", "account", account.id, kind=row.kind.value)
     return 1
 

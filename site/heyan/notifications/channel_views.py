@@ -13,7 +13,7 @@ from heyan import csrf, limits, web
 from heyan.access import Permission, Realm, public, requires
 from heyan.accounts.forms import in_words_refused
 from heyan.accounts.passwords import Overloaded, PasswordRefused
-from heyan.notifications import outbox, proofs
+from heyan.notifications import codes, outbox, proofs
 from heyan.notifications.forms import (
     AskResetForm,
     ChoicesForm,
@@ -97,7 +97,7 @@ def email() -> Page:
             source=limits.source(),
             locale=_locale(),
         )
-    except proofs.ChannelOff:
+    except codes.ChannelOff:
         abort(404)
     except outbox.BudgetSpent as spent:
         form.email.errors = [_too_many(spent)]

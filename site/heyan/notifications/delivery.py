@@ -12,7 +12,12 @@ from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.notifications import budget, outbox
-from heyan.notifications.models import Message, MessageChannel, MessageState
+from heyan.notifications.models import (
+    Message,
+    MessageChannel,
+    MessageDelivery,
+    MessageState,
+)
 from heyan.settings import Settings
 
 PAGE = 50
@@ -33,10 +38,22 @@ class Line:
     attempts: int
     next_at: datetime
     ended_at: datetime | None
+    delivery: MessageDelivery | None
+    delivery_reason: str | None
+    delivery_at: datetime | None
 
 
-def page(session: Session, state: MessageState | None, after: uuid.UUID | None) -> Sequence[Line]:
-    """Return a page of messages and one more, the newest first."""
+def page(
+    session: Session,
+    state: MessageState | None,
+    after: uuid.UUID | None,
+    *,
+    undelivered: bool = False,
+) -> Sequence[Line]:
+    """Return a page of messages and one more, the newest first.
+
+    *undelivered* are those that the provider took and the network did not bring.
+    """
     query = select(
         Message.id,
         Message.created_at,
@@ -48,7 +65,12 @@ def page(session: Session, state: MessageState | None, after: uuid.UUID | None) 
         Message.attempts,
         Message.next_at,
         Message.ended_at,
+        Message.delivery,
+        Message.delivery_reason,
+        Message.delivery_at,
     ).order_by(Message.id.desc())
+    if undelivered:
+        query = query.where(Message.delivery == MessageDelivery.FAILED)
     if state is not None:
         query = query.where(Message.state == state)
     if after is not None:
@@ -65,6 +87,9 @@ def page(session: Session, state: MessageState | None, after: uuid.UUID | None) 
             attempts=row.attempts,
             next_at=row.next_at,
             ended_at=row.ended_at,
+            delivery=row.delivery,
+            delivery_reason=row.delivery_reason,
+            delivery_at=row.delivery_at,
         )
         for row in session.execute(query.limit(PAGE + 1))
     ]

@@ -32,6 +32,7 @@ _KINDS = {
     "account_recovery_codes": _LETTER,
     # The number just got a code; another SMS would only use up its minute.
     "account_phone_verified": _LETTER,
+    "account_sms_factor_on": _LETTER,
     "release_held": _LETTER,
     "staff_alert": _BOTH,
     "finding_overdue": _LETTER,

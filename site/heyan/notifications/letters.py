@@ -30,6 +30,7 @@ def _l(text: str) -> str:
 _SUBJECTS = {
     "verify_email": _l("请确认这个邮箱"),
     "verify_phone": _l("验证码"),
+    "sign_in_code": _l("登录的验证码"),
     "reset_link": _l("重设密码"),
     "reset_code": _l("重设密码的验证码"),
     "email_left": _l("账号的邮箱换了"),
@@ -42,6 +43,10 @@ _BODIES = {
         "有效，只能用一次：\n\n%(link)s\n\n不是您的话，不用理会，这个邮箱不会再收到信。"
     ),
     "verify_phone": _l("验证码 %(code)s，%(minutes)s 分钟内有效。我们从不向您询问验证码。"),
+    "sign_in_code": _l(
+        "登录或确认身份的验证码 %(code)s，%(minutes)s 分钟内有效。我们从不向您询问验证码；"
+        "不是您本人在登录的话，请马上修改密码。"
+    ),
     "reset_link": _l(
         "有人请求重设您在%(site)s的密码。是您的话，请打开下面的链接设置新密码，%(minutes)s 分钟内"
         "有效，只能用一次：\n\n%(link)s\n\n不是您的话，不用理会，密码没有变化。"

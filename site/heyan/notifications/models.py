@@ -48,14 +48,20 @@ class Reach(Base):
     # Tell what is useful but not needed, too.
     wants_all: Mapped[bool]
     verified_at: Mapped[datetime]
+    # Since when codes to it are the account's second factor; a number's row alone has one (Q16).
+    second_factor_at: Mapped[datetime | None]
 
 
 class ProofPurpose(enum.Enum):
-    """What a code or link proves: that an address, a reset or a report of theft is one's own."""
+    """What a code or link proves: that an address, a reset or a report of theft is one's own.
+
+    `SIGN_IN` is the second factor of one session and of no other.
+    """
 
     VERIFY = "verify"
     RESET = "reset"
     FREEZE = "freeze"
+    SIGN_IN = "sign_in"
 
 
 class Proof(Base):
@@ -70,6 +76,10 @@ class Proof(Base):
     id: Mapped[uuid.UUID] = key_column()
     purpose: Mapped[ProofPurpose] = mapped_column(pg_enum(ProofPurpose))
     account_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("accounts.id"), index=True)
+    # The session that asked, where the code is good in that one alone.
+    session_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("login_sessions.id", ondelete="CASCADE"), index=True
+    )
     channel: Mapped[MessageChannel | None] = mapped_column(pg_enum(MessageChannel))
     address: Mapped[str] = personal("account.contact", EncryptedText("proofs.address"))
     source: Mapped[str] = personal("security_log", EncryptedText("proofs.source"))
@@ -92,12 +102,29 @@ class MessageState(enum.Enum):
     UNSENT = "unsent"
 
 
+class MessageDelivery(enum.Enum):
+    """What the provider says became of a message that it took; None where nobody can say.
+
+    `UNKNOWN` ends the asking: their report did not come within three days.
+    """
+
+    AWAITED = "awaited"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
 class Message(Base):
     """A message on its way out. What it says is put together when it is sent."""
 
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_waiting", "next_at", postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "ix_messages_delivery_due",
+            "delivery_next_at",
+            postgresql_where=text("delivery = 'awaited'"),
+        ),
         Index("ix_messages_number_at", "channel", "address_index", "created_at"),
         Index("ix_messages_source_at", "source_index", "created_at"),
         Index("ix_messages_channel_claimed", "channel", "claimed_at"),
@@ -122,6 +149,12 @@ class Message(Base):
     attempt_id: Mapped[uuid.UUID | None]
     # The provider's own number of it, to ask them by.
     receipt: Mapped[str | None] = mapped_column(String(64))
+    delivery: Mapped[MessageDelivery | None] = mapped_column(pg_enum(MessageDelivery))
+    # The network's own code for why it did not arrive, letters and digits alone.
+    delivery_reason: Mapped[str | None] = mapped_column(String(40))
+    delivery_at: Mapped[datetime | None]
+    delivery_asks: Mapped[int] = mapped_column(SmallInteger, default=0)
+    delivery_next_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     next_at: Mapped[datetime]
     claimed_at: Mapped[datetime | None]

@@ -1,8 +1,7 @@
 """Codes and links: that an address is one's own, and that a new password is asked for by its owner.
 
-A code has six digits, lives five minutes and bears five tries; a link has 256 bits, lives an hour
-and is used up by the form on its page, never by opening it (mail programs open links). Only keyed
-digests are kept.
+Codes stand in `codes`. A link has 256 bits, lives an hour and is used up by the form on its page,
+never by opening it (mail programs open links). Only keyed digests are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from heyan.accounts.entry import check_new, login_index, set_password
 from heyan.accounts.models import Account, AccountStatus
 from heyan.audit.service import Actor, record
 from heyan.db import blind_index, transaction
-from heyan.notifications import outbox
+from heyan.notifications import codes, outbox
+from heyan.notifications.codes import ChannelOff
 from heyan.notifications.models import MessageChannel, Proof, ProofPurpose, Reach
 from heyan.notifications.service import notify
 from heyan.settings import Settings
@@ -31,15 +31,6 @@ EMAIL, SMS = MessageChannel.EMAIL, MessageChannel.SMS
 
 class ProofInvalid(Exception):
     """The code or link is wrong, over, used, or tried too often."""
-
-
-class ChannelOff(Exception):
-    """No provider is configured for this channel."""
-
-
-def code_digest(proof_id: uuid.UUID, code: str) -> bytes:
-    """Return what is kept of a code: useless without the key outside the database."""
-    return blind_index(code, f"proofs.{proof_id}")
 
 
 def link_digest(token: str) -> bytes:
@@ -75,7 +66,7 @@ def ask_email(
     token, now = secrets.token_urlsafe(32), clock.now()
     until = now + timedelta(minutes=settings.message_link_minutes)
     with transaction(session):
-        _forget(session, account_id, EMAIL)
+        _forget_links(session, account_id)
         session.add(
             Proof(
                 purpose=ProofPurpose.VERIFY,
@@ -105,39 +96,27 @@ def ask_phone(
     locale: str,
 ) -> None:
     """Send a code to the account's own number; raises `ChannelOff` and `outbox.BudgetSpent`."""
-    if SMS.value not in settings.channels:
-        raise ChannelOff
-    code, now = f"{secrets.randbelow(10**6):06}", clock.now()
-    until = now + timedelta(minutes=settings.message_code_minutes)
     with transaction(session):
-        phone = session.get_one(Account, account_id).login
-        _forget(session, account_id, SMS)
-        proof = Proof(
+        codes.send(
+            session,
+            settings,
             purpose=ProofPurpose.VERIFY,
+            kind="verify_phone",
             account_id=account_id,
-            channel=SMS,
-            address=phone,
+            phone=session.get_one(Account, account_id).login,
             source=source,
-            created_at=now,
-            code_until=until,
+            locale=locale,
         )
-        session.add(proof)
-        session.flush()
-        proof.code_hash = code_digest(proof.id, code)
-        outbox.send_code(
-            session, settings, kind="verify_phone", code=code, source=source, phone=phone,
-            account_id=account_id, locale=locale, expires_at=until,
-        )  # fmt: skip
         record(session, actor, "channels.ask", "account", account_id, channel="sms")
 
 
-def _forget(session: Session, account_id: uuid.UUID, channel: MessageChannel) -> None:
-    """End what is under way already: one link, one code at a time."""
+def _forget_links(session: Session, account_id: uuid.UUID) -> None:
+    """End the link that is under way already: one at a time."""
     session.execute(
         update(Proof)
         .where(
             Proof.account_id == account_id,
-            Proof.channel == channel,
+            Proof.channel == EMAIL,
             Proof.purpose == ProofPurpose.VERIFY,
             Proof.used_at.is_(None),
         )
@@ -155,20 +134,11 @@ def confirm_phone(
     locale: str,
 ) -> None:
     """Take the code that came by SMS; raises `ProofInvalid`."""
-    waiting = session.scalars(
-        select(Proof.id)
-        .where(
-            Proof.account_id == account_id,
-            Proof.channel == SMS,
-            Proof.purpose == ProofPurpose.VERIFY,
-            Proof.used_at.is_(None),
-        )
-        .order_by(Proof.created_at.desc())
-    ).first()
-    proof = _take_code(session, settings, waiting, code)
+    waiting = codes.latest(session, account_id, ProofPurpose.VERIFY)
+    proof = codes.take(session, settings, waiting, code)
     with transaction(session):
         account = session.get_one(Account, account_id)
-        if proof is None or not _use(session, proof.id) or proof.address != account.login:
+        if proof is None or not codes.use(session, proof.id) or proof.address != account.login:
             record(session, actor, "channels.verify", "account", account_id, outcome="denied")
             failed = True
         else:
@@ -180,43 +150,6 @@ def confirm_phone(
         raise ProofInvalid
 
 
-def _take_code(
-    session: Session, settings: Settings, proof_id: uuid.UUID | None, code: str
-) -> Proof | None:
-    """Count a try at a code, even one that fails, and return its proof when it was right."""
-    if proof_id is None:
-        return None
-    now = clock.now()
-    with transaction(session):
-        tried = session.scalars(
-            update(Proof)
-            .where(
-                Proof.id == proof_id,
-                Proof.used_at.is_(None),
-                Proof.code_until > now,
-                Proof.tries < settings.message_code_tries,
-            )
-            .values(tries=Proof.tries + 1)
-            .returning(Proof.id)
-        ).first()
-    if tried is None:
-        return None
-    proof = session.get_one(Proof, proof_id, populate_existing=True)
-    right = secrets.compare_digest(bytes(proof.code_hash or b""), code_digest(proof_id, code))
-    return proof if right and proof.code_hash else None
-
-
-def _use(session: Session, proof_id: uuid.UUID) -> bool:
-    """Use a proof up; only one of many at once succeeds."""
-    used = session.execute(
-        update(Proof)
-        .where(Proof.id == proof_id, Proof.used_at.is_(None))
-        .values(used_at=clock.now())
-        .returning(Proof.id)
-    )
-    return used.first() is not None
-
-
 def _reach(
     session: Session, account_id: uuid.UUID, channel: MessageChannel, address: str, locale: str
 ) -> None:
@@ -224,6 +157,9 @@ def _reach(
     if row is None:
         row = Reach(account_id=account_id, channel=channel, wants_all=True)
         session.add(row)
+    if row.address_index != outbox.address_index(channel, address):
+        # Another address is a second factor only once its owner says so.
+        row.second_factor_at = None
     row.address, row.address_index = address, outbox.address_index(channel, address)
     row.verified_at, row.locale = clock.now(), locale
 
@@ -251,7 +187,7 @@ def confirm_email(session: Session, settings: Settings, actor: Actor, token: str
     """
     with transaction(session):
         proof = _by_link(session, token, ProofPurpose.VERIFY)
-        if proof is None or proof.account_id is None or not _use(session, proof.id):
+        if proof is None or proof.account_id is None or not codes.use(session, proof.id):
             raise ProofInvalid
         old = session.get(Reach, (proof.account_id, EMAIL))
         if old is not None and old.address.casefold() != proof.address.casefold():
@@ -334,11 +270,11 @@ def take_freeze_code(session: Session, settings: Settings, phone: str, code: str
         .order_by(Proof.created_at.desc())
         .limit(1)
     ).first()
-    proof = _take_code(session, settings, latest, code)
+    proof = codes.take(session, settings, latest, code)
     if proof is None:
         return False
     with transaction(session):
-        return _use(session, proof.id)
+        return codes.use(session, proof.id)
 
 
 def reset_by_code(
@@ -353,7 +289,7 @@ def reset_by_code(
     """Set a new password against the code; raises `ProofInvalid` and `PasswordRefused`."""
     _refuse_weak(settings, password)
     reset = select(Proof.id).where(Proof.id == proof_id, Proof.purpose == ProofPurpose.RESET)
-    proof = _take_code(session, settings, session.scalars(reset).first(), code)
+    proof = codes.take(session, settings, session.scalars(reset).first(), code)
     if proof is None:
         with transaction(session):
             record(session, actor, "accounts.reset", "account", None, outcome="denied")
@@ -387,7 +323,7 @@ def _set(
     with transaction(session):
         # Asked again under its lock: it may have been frozen or closed while we counted.
         account = session.get_one(Account, account.id, with_for_update=True, populate_existing=True)
-        if account.status is not AccountStatus.ACTIVE or not _use(session, proof.id):
+        if account.status is not AccountStatus.ACTIVE or not codes.use(session, proof.id):
             raise ProofInvalid
         set_password(session, settings, account, password)
         # What else was asked for meanwhile is over.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
 from heyan.db import transaction
 from heyan.notifications import outbox
-from heyan.notifications.models import Notice, Proof, ProofPurpose
+from heyan.notifications.models import MessageChannel, Notice, Proof, ProofPurpose, Reach
 
 
 def notify(session: Session, account_id: uuid.UUID, kind: str, **params: object) -> None:
@@ -62,6 +62,37 @@ def mark_read(session: Session, account_id: uuid.UUID) -> None:
             update(Notice)
             .where(Notice.account_id == account_id, Notice.read_at.is_(None))
             .values(read_at=clock.now())
+        )
+
+
+def sms_factor(session: Session, account_id: uuid.UUID) -> Reach | None:
+    """Return the verified number whose codes are the account's second factor, if any (Q16)."""
+    return session.scalars(
+        select(Reach).where(
+            Reach.account_id == account_id,
+            Reach.channel == MessageChannel.SMS,
+            Reach.second_factor_at.is_not(None),
+        )
+    ).first()
+
+
+def set_sms_factor(session: Session, account_id: uuid.UUID, *, on: bool) -> bool:
+    """Let codes to the verified number be a second factor, or no more; False without a number."""
+    with transaction(session):
+        done = session.execute(
+            update(Reach)
+            .where(Reach.account_id == account_id, Reach.channel == MessageChannel.SMS)
+            .values(second_factor_at=clock.now() if on else None)
+            .returning(Reach.account_id)
+        )
+        return done.first() is not None
+
+
+def leave_number(session: Session, account_id: uuid.UUID) -> None:
+    """Forget the verified number: the account is another's number's now, who verifies it anew."""
+    with transaction(session):
+        session.execute(
+            delete(Reach).where(Reach.account_id == account_id, Reach.channel == MessageChannel.SMS)
         )
 
 

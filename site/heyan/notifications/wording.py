@@ -63,7 +63,11 @@ _WORDS = {
         "有人在陌生设备上连续试错密码，陌生设备上的密码登录已停用。修改密码后恢复。"
     ),
     "account_factor_added": _l("动态验证码已启用或更换。"),
-    "account_factor_removed": _l("动态验证码已停用。"),
+    "account_factor_removed": _l("第二样证明已停用。"),
+    "account_sms_factor_on": _l(
+        "短信验证码已启用，可以用来登录。不是您本人的话，请马上停用它并修改密码。"
+    ),
+    "account_sms_factor_off": _l("短信验证码已停用。"),
     "account_recovery_codes": _l("备用码已更换。"),
     "account_recovery_code_used": _l("用掉了一个备用码。"),
     "account_passkey_added": _l("登记了一枚通行密钥。不是您本人的话，请马上移除它并修改密码。"),

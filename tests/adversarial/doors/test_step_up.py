@@ -44,7 +44,7 @@ ORDINARY = {
 WORDS = re.compile(
     r"/(approve|confirm|carry-out|grants?|exports?|copy|publish|activate|reissue|invite|disable|enable"
     r"|end-sessions|owners|import|reset|freeze|recovery-codes|members|holds|orders|keys"
-    r"|lost-factors?)(/|$)|/(authenticator|passkeys/<[^>]+>)/(replace|remove)$|/passkeys/new$"
+    r"|lost-factors?)(/|$)|/(authenticator|passkeys/<[^>]+>)/(replace|remove)$|/passkeys/new$|^/account/sms-factor"
     r"|/(people|accounts)/new$|^/me/data/(close|delete)$"
 )
 # Why one of these asks for nothing more.
@@ -156,10 +156,12 @@ def test_the_few_addresses_before_the_second_factor_are_known(site: Flask) -> No
     assert {rule.endpoint for rule, needs in routes(site) if needs.mfa_setup} == {
         "accounts.authenticator",
         "accounts.first_passkey",
+        "accounts.first_sms_factor",
         "accounts.logout",
         "accounts.mfa",
         "accounts.passkey_options",
         "accounts.passkey_sign_in",
+        "accounts.send_code",
     }
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from heyan import create_app
 from heyan.access import Realm, Role
-from heyan.accounts import passkeys, people
+from heyan.accounts import own_passkeys, passkeys, people
 from heyan.accounts.entry import find
 from heyan.accounts.models import Passkey, PasskeyChallenge
 from heyan.audit.models import AuditEntry
@@ -75,7 +75,7 @@ def kinds(session: Session, someone: Someone) -> list[str]:
 def rows(session: Session, someone: Someone) -> list[Passkey]:
     """The person's passkeys as stored."""
     session.rollback()
-    return passkeys.of(session, someone.account_id)  # type: ignore[arg-type] - set by let_in
+    return own_passkeys.of(session, someone.account_id)  # type: ignore[arg-type] - set by let_in
 
 
 def invited(site: Flask, session: Session) -> Someone:
@@ -355,7 +355,7 @@ def test_a_short_password_stands_beside_a_passkey(site: Flask, db_session: Sessi
     assert "/account/code" not in new.sign_in(phone, SHORT).location
     account = find(db_session, Realm.PUBLIC, "+86" + phone)
     assert account is not None
-    (row,) = passkeys.of(db_session, account.id)
+    (row,) = own_passkeys.of(db_session, account.id)
     assert browser.post(f"/account/passkeys/{row.id}/remove").status_code == 409
 
 
@@ -367,7 +367,7 @@ def test_a_long_password_may_stand_alone_again(site: Flask, db_session: Session)
     assert keys.register(browser, SoftPasskey()).status_code == 200
     account = find(db_session, Realm.PUBLIC, "+86" + someone.login)
     assert account is not None
-    (row,) = passkeys.of(db_session, account.id)
+    (row,) = own_passkeys.of(db_session, account.id)
     assert browser.post(f"/account/passkeys/{row.id}/remove").status_code == 303
     assert "/account/code" not in Browser(site).sign_in(someone.login, LONG).location
 
@@ -403,10 +403,10 @@ def test_what_is_kept_of_a_passkey_is_public(
 
 def test_ten_passkeys_are_enough(colleague: Someone, db_session: Session) -> None:
     """A bound on what one person may store."""
-    for _count in range(passkeys.PASSKEYS):
+    for _count in range(own_passkeys.PASSKEYS):
         assert keys.register(colleague.browser, SoftPasskey()).status_code == 303
     assert keys.register(colleague.browser, SoftPasskey()).status_code == 422
-    assert len(rows(db_session, colleague)) == passkeys.PASSKEYS
+    assert len(rows(db_session, colleague)) == own_passkeys.PASSKEYS
 
 
 @pytest.mark.parametrize(

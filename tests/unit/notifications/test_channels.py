@@ -18,7 +18,7 @@ from heyan.jobs import Job
 from heyan.notifications.models import Message
 from heyan.notifications.service import notify
 from tests.accounts import LONG, Browser, some_phone
-from tests.notifications import MailBox, SmsService, link_in
+from tests.notifications import MailBox, SmsService, counted, link_in
 from tests.unit.notifications.conftest import Reachable
 from uploads_worker import messages, resets
 from uploads_worker.context import Context
@@ -244,6 +244,39 @@ def test_a_reset_answers_the_same_for_a_number_without_an_account(
     assert answers[0] == answers[1]
     work(worker, owner_engine)
     assert sms.to(nobody) == []
+
+
+def test_a_code_costs_the_same_for_a_number_without_an_account(
+    somebody: Reachable,
+    site: Flask,
+    worker: Context,
+    owner_engine: Engine,
+    sms: SmsService,
+    clock: Any,
+) -> None:
+    """C-32: a wrong code at the reset: same page, and statement for statement the same work."""
+    with_phone(somebody, worker, owner_engine, sms)
+    clock.move(timedelta(minutes=2))
+    pages, done = [], []
+    for phone in (somebody.phone, some_phone()):
+        browser = Browser(site)
+        asked = browser.post("/account/forgotten", phone=phone)
+        found = re.search(r'name="request_id"[^>]*value="([^"]+)"', asked.text)
+        assert found
+        work(worker, owner_engine)
+        token = browser.token("/account/forgotten")
+        fields = {"csrf_token": token, "request_id": found[1], "code": "000000", "password": NEW}
+        with counted() as statements:
+            answer = browser.client.post(
+                "/account/forgotten/code",
+                data=fields,
+                environ_base={"REMOTE_ADDR": browser.address},
+            )
+        pages.append((answer.status_code, len(answer.text)))
+        done.append(list(statements))
+    assert len(sms.to(somebody.phone)) == 2
+    assert pages[0] == pages[1]
+    assert done[0] == done[1]
 
 
 def test_a_reset_is_asked_for_once_a_minute_whoever_asks(site: Flask) -> None:

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tests.accounts import LONG, Browser, some_phone
-from tests.notifications import SmsService
+from tests.notifications import SmsService, counted
 from tests.unit.notifications.conftest import Reachable
 from tests.unit.notifications.test_channels import code_in, work
 from uploads_worker.context import Context
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that any engine runs meanwhile, without their values."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 def report(browser: Browser, phone: str, **fields: str) -> Any:

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from heyan.access import Role
 from heyan.notifications import outbox
 from heyan.notifications.models import Message, MessageState
 from heyan.notifications.outbox import BudgetSpent
 from heyan.settings import Settings
-from tests.accounts import some_phone
-from tests.notifications import MailBox, SmsService, certificates
+from tests.accounts import let_in, some_phone
+from tests.notifications import Certificates, MailBox, SmsService, certificates
 from uploads_worker import messages
 from uploads_worker.context import Context
 from uploads_worker.settings import WorkerSettings
@@ -195,6 +197,59 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_nothing(
         messages.send_message(other, str(message_id))
         assert state(worker, message_id)[0] is MessageState.QUEUED
     assert (mail.taken, sms.taken) == ([], [])
+
+
+def test_starttls_is_verified_and_never_done_without(
+    settings: Settings,
+    web_engine: Engine,
+    worker: Context,
+    authority: Certificates,
+    tmp_path: Path,
+    clock: Any,
+) -> None:
+    """C-72: by STARTTLS, a CA of another's is refused and said so, and the message waits."""
+    box = MailBox(authority, security="starttls").start()
+    bare = MailBox(authority, security="plain").start()
+    try:
+        there = with_settings(worker, smtp_port=box.port, smtp_security="starttls")
+        other = with_settings(there, message_ca=certificates(tmp_path).ca)
+        to = address()
+        message_id = queue(web_engine, settings, email=to)
+        messages.send_message(other, str(message_id))
+        assert state(worker, message_id) == (MessageState.QUEUED, "tls_unverified", 1)
+        assert (box.taken, box.raw) == ([], [])
+        # A server, or somebody on the way, that takes STARTTLS out of the offer.
+        clock.move(timedelta(seconds=31))
+        stripped = with_settings(there, smtp_port=bare.port)
+        messages.send_message(stripped, str(message_id))
+        assert state(worker, message_id) == (MessageState.QUEUED, "no_tls", 2)
+        assert bare.taken == []
+        clock.move(timedelta(minutes=3))
+        messages.send_message(there, str(message_id))
+        assert state(worker, message_id)[0] is MessageState.SENT
+        assert len(box.to(to)) == 1
+    finally:
+        box.stop()
+        bare.stop()
+
+
+def test_staff_read_plainly_that_a_certificate_was_not_verified(
+    site: Flask,
+    settings: Settings,
+    web_engine: Engine,
+    worker: Context,
+    sms: SmsService,
+    tmp_path: Path,
+) -> None:
+    """C-72: the reason stands beside the message, for e-mail and SMS alike."""
+    other = with_settings(worker, message_ca=certificates(tmp_path).ca)
+    message_id = queue(web_engine, settings, phone=number()[1])
+    messages.send_message(other, str(message_id))
+    assert state(worker, message_id)[:2] == (MessageState.QUEUED, "tls_unverified")
+    assert sms.taken == []
+    with Session(web_engine) as session:
+        clerk = let_in(site, session, roles=(Role.ADMINISTRATOR,))
+    assert "证书没有通过核对" in clerk.browser.get("/staff/messages?state=queued").text
 
 
 def test_a_worker_that_dies_while_sending_causes_one_double_at_most(
