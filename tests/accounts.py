@@ -22,6 +22,11 @@ from heyan.policies.models import PolicyKind
 from heyan.policies.service import NoPolicyInForce, publish, version_in_force
 from heyan.settings import Settings
 
+# Tests' browsers have addresses of their own; without a word a site is for its own machine.
+EVERYWHERE = {
+    "STAFF_NETWORKS": "0.0.0.0/0,::/0",
+    "ORGANIZER_NETWORKS": "0.0.0.0/0,::/0",
+}
 LONG = "correct horse battery staple"
 SHORT = "Tr0ub4dor&3x"
 CHROME = "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 Chrome/126.0 Mobile Safari/537.36"

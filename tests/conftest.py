@@ -26,6 +26,7 @@ from deploy.local import credentials
 from deploy.local.machine import Machine
 from heyan import db
 from heyan.settings import Settings
+from tests.accounts import EVERYWHERE
 from uploads_worker.keyring import CHEAP, Keyring
 from uploads_worker.settings import WorkerSettings
 
@@ -82,7 +83,7 @@ def stack(engines: Machine) -> Machine:
 @pytest.fixture(scope="session")
 def settings(stack: Machine) -> Settings:
     """The web's settings."""
-    return Settings.from_env(stack.variables.web())
+    return Settings.from_env(stack.variables.web() | EVERYWHERE)
 
 
 @pytest.fixture(scope="session")

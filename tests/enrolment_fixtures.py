@@ -13,7 +13,7 @@ from deploy.local.machine import Machine
 from heyan import db
 from heyan.app import build
 from heyan.settings import Settings
-from tests.accounts import quick
+from tests.accounts import EVERYWHERE, quick
 from tests.enrolment import Person, World, pinned
 
 
@@ -23,7 +23,9 @@ def world(engines: Machine) -> Iterator[World]:
     bootstrap.migrate(engines)
     root = Ed25519PrivateKey.generate()
     settings = quick(
-        Settings.from_env({**engines.variables.web(), "ROOT_PUBLIC_KEY": pinned(root)})
+        Settings.from_env(
+            {**engines.variables.web(), **EVERYWHERE, "ROOT_PUBLIC_KEY": pinned(root)}
+        )
     )
     app = build(settings)
     web = db.make_engine(settings.database_url, pool_size=20)

@@ -25,7 +25,7 @@ from heyan.app import build
 from heyan.custody.sealing import SealContext
 from heyan.documents.models import Document
 from heyan.settings import Settings
-from tests.accounts import quick
+from tests.accounts import EVERYWHERE, quick
 from tests.enrolment import Person, World
 from uploads_worker import running, vault
 from uploads_worker.context import Context
@@ -55,7 +55,7 @@ def context(worker_settings: WorkerSettings) -> Iterator[Context]:
 @pytest.fixture(scope="session")
 def world(stack: Machine, context: Context, owner_engine: Engine) -> Iterator[World]:
     """The site in this process, with the worker's own signing root."""
-    settings = quick(Settings.from_env(stack.variables.web()))
+    settings = quick(Settings.from_env(stack.variables.web() | EVERYWHERE))
     web = db.make_engine(settings.database_url, pool_size=20)
     yield World(build(settings), settings, web, owner_engine, context.keyring.root)
     web.dispose()

@@ -158,8 +158,17 @@ class Settings(Common, WebLimits):
     )
     staff_networks: tuple[str, ...] = setting(
         "STAFF_NETWORKS",
-        "networks (CIDR) that staff and organizers may be in, such as the office's and the VPN's;"
-        " empty for everywhere",
+        "networks (CIDR) that colleagues may be in, such as the office's and the VPN's; needed in"
+        " production where staff are served, `0.0.0.0/0,::/0` for everywhere; empty elsewhere for"
+        " this machine alone",
+        read=networks,
+        default=(),
+        source="CONTROLS S-077",
+    )
+    organizer_networks: tuple[str, ...] = setting(
+        "ORGANIZER_NETWORKS",
+        "networks (CIDR) that organizers' members may be in; as STAFF_NETWORKS, where organizers"
+        " are served",
         read=networks,
         default=(),
         source="CONTROLS S-077",
@@ -294,6 +303,7 @@ class Settings(Common, WebLimits):
         found, faults = load(cls, environ, production=production)
         faults += settings_checks.common(found, environ)
         faults += settings_checks.secrets(found)
+        faults += settings_checks.work_networks(found)
         faults += settings_checks.database("DATABASE_URL", found.database_url, found.env)
         if faults:
             raise SettingsError(faults)

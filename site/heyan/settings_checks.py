@@ -35,6 +35,8 @@ KNOWN_ENDPOINTS = (
     "obs.{region}.myhuaweicloud.com",
 )
 MIN_SECRET = 32
+# An object store makes its own; the shortest in use have 20 characters and more.
+MIN_GIVEN = 16
 # Bits of Shannon entropy over a whole secret below which somebody typed it by hand.
 MIN_ENTROPY = 96
 FAMILIAR = ("secret", "change", "default", "example", "password", "insecure")
@@ -93,6 +95,22 @@ def database(name: str, url: str, env: str) -> list[str]:
     return []
 
 
+def work_networks(found: Settings) -> list[str]:
+    """Return what is wrong with where work accounts may be: nowhere is a slip, so it is asked."""
+    if not found.production:
+        return []
+    doors = (
+        ("staff", "STAFF_NETWORKS", found.staff_networks),
+        ("organizer", "ORGANIZER_NETWORKS", found.organizer_networks),
+    )
+    return [
+        f"{name} must name the networks that {surface} accounts may be in"
+        " (0.0.0.0/0,::/0 for everywhere)"
+        for surface, name, named in doors
+        if surface in found.surfaces and not named
+    ]
+
+
 def secrets(found: Settings) -> list[str]:
     """Return what is wrong with the web's own secrets."""
     values = {
@@ -114,7 +132,15 @@ def secrets(found: Settings) -> list[str]:
         if len(value) >= MIN_SECRET and guessable(value)
     ]
     faults += same([*values.items(), ("S3_SECRET_KEY", found.s3_secret_key)])
-    return faults
+    return faults + given("S3_SECRET_KEY", found.s3_secret_key)
+
+
+def given(name: str, value: str) -> list[str]:
+    """Return what is wrong with a secret of somebody else's making: that it is a placeholder."""
+    typed = len(value) < MIN_GIVEN or len(set(value)) < MIN_GIVEN // 2
+    if not value or not (typed or any(word in value.lower() for word in FAMILIAR)):
+        return []
+    return [f"{name} must be random, not a default or typed by hand"]
 
 
 def same(values: list[tuple[str, str]]) -> list[str]:

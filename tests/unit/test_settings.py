@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from deploy.local.settings_table import table
 from heyan.access import Realm
 from heyan.environment import SettingsError, declarations
 from heyan.settings import Settings
+from uploads_worker import unlocking
+from uploads_worker.keyring import KeyringLocked
 from uploads_worker.settings import WorkerSettings
 
 
@@ -57,6 +60,8 @@ def production() -> dict[str, str]:
         "PRIVACY_CONTACT": "privacy@example.cn",
         "COURT": "杭州市西湖区人民法院",
         "HOSTING_PLACES": "杭州, 上海",
+        "STAFF_NETWORKS": "203.0.113.0/24",
+        "ORGANIZER_NETWORKS": "0.0.0.0/0,::/0",
     }
 
 
@@ -93,6 +98,13 @@ def test_every_missing_variable_is_named_at_once() -> None:
         assert (f"{declared.name} is missing" in text) is needed, declared.name
 
 
+def test_a_process_that_serves_no_work_accounts_needs_no_networks_of_theirs() -> None:
+    """S-077: asked only of whoever opens that door."""
+    environ = production() | {"HEYAN_SURFACES": "public"}
+    del environ["STAFF_NETWORKS"], environ["ORGANIZER_NETWORKS"]
+    assert Settings.from_env(environ).surfaces == ("public",)
+
+
 def test_absence_and_danger_are_reported_together() -> None:
     environ = production() | {"BASE_URL": "http://bm.example.cn", "HEYAN_DEMO": "1"}
     del environ["SECRET_KEY"]
@@ -110,6 +122,8 @@ def test_absence_and_danger_are_reported_together() -> None:
         ("SECRET_KEY", "short", "SECRET_KEY must have 32"),
         ("PASSWORD_PEPPER", "0" * 40, "PASSWORD_PEPPER must be random"),
         ("INDEX_KEY", base64.b64encode(bytes(32)).decode(), "INDEX_KEY must be random"),
+        ("S3_SECRET_KEY", "minioadmin", "S3_SECRET_KEY must be random"),
+        ("S3_SECRET_KEY", "a" * 40, "S3_SECRET_KEY must be random"),
         ("BASE_URL", "http://bm.example.cn", "BASE_URL must be https"),
         ("DATABASE_URL", "postgresql://a:b@db/heyan", "DATABASE_URL must say sslmode=verify-full"),
         (
@@ -129,6 +143,8 @@ def test_absence_and_danger_are_reported_together() -> None:
         ("FLASK_DEBUG", "1", "FLASK_DEBUG must be off"),
         ("PRIVACY_OFFICER", "", "PRIVACY_OFFICER is missing"),
         ("ICP_NUMBER", "", "ICP_NUMBER is missing"),
+        ("STAFF_NETWORKS", "", "STAFF_NETWORKS must name the networks"),
+        ("ORGANIZER_NETWORKS", "", "ORGANIZER_NETWORKS must name the networks"),
     ],
 )
 def test_production_refuses(name: str, value: str, said: str) -> None:
@@ -210,6 +226,7 @@ def test_the_worker_refuses_to_start_unsafely_too() -> None:
     """C-69, SECURITY 18."""
     environ = production() | {
         "WORKER_DATABASE_URL": "postgresql://w:p@db/heyan?sslmode=prefer",
+        "WORKER_S3_SECRET_KEY": "change-me-change-me",
         "KEYRING": "/srv/keyring",
     }
     with pytest.raises(SettingsError) as raised:
@@ -217,7 +234,31 @@ def test_the_worker_refuses_to_start_unsafely_too() -> None:
     said = "\n".join(raised.value.faults)
     assert "WORKER_DATABASE_URL must say sslmode=verify-full" in said
     assert "WORKER_S3_ACCESS_KEY is missing" in said
+    assert "WORKER_S3_SECRET_KEY must be random" in said
     assert "AUDIT_ANCHORS is missing" in said
+
+
+@pytest.mark.parametrize("word", ["change-me", "a" * 40, "hunter2 hunter2"])
+def test_a_keyring_is_not_opened_by_a_word_that_can_be_guessed(word: str) -> None:
+    """C-69, C-23, SECURITY 18: in production, whether it is made or opened; KMS hooks aside."""
+    found = WorkerSettings(**{**_worker(), "env": "production", "keyring_passphrase": word})
+    with pytest.raises(KeyringLocked, match="KEYRING_PASSPHRASE"):
+        unlocking.secret(found, interactive=False)
+    kept = WorkerSettings(**{**_worker(), "env": "local", "keyring_passphrase": word})
+    assert unlocking.secret(kept, interactive=False) == word
+
+
+def _worker() -> dict[str, Any]:
+    environ = production() | {
+        "HEYAN_ENV": "",
+        "WORKER_DATABASE_URL": "postgresql://w:p@db/heyan",
+        "WORKER_S3_ACCESS_KEY": "worker",
+        "WORKER_S3_SECRET_KEY": secrets.token_urlsafe(32),
+        "KEYRING": "/srv/keyring",
+        "AUDIT_ANCHORS": "/srv/anchors",
+    }
+    found = WorkerSettings.from_env(environ)
+    return {item.name: getattr(found, item.name) for item in dataclasses.fields(found)}
 
 
 def test_web_and_worker_share_no_credential() -> None:

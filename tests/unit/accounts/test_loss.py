@@ -271,7 +271,11 @@ def test_work_accounts_stay_in_the_named_networks(
 ) -> None:
     """S-077: elsewhere, abroad too, no colleague signs in or goes on; students may be anywhere."""
     walled = create_app(
-        dataclasses.replace(quick(settings), staff_networks=("203.0.113.0/24", "2001:db8::/32"))
+        dataclasses.replace(
+            quick(settings),
+            staff_networks=("203.0.113.0/24", "2001:db8::/32"),
+            organizer_networks=("203.0.113.0/24",),
+        )
     )
     abroad = Browser(walled, address="198.51.100.7")
     assert abroad.sign_in(asker.login, LONG, "/staff/login").status_code == 403
@@ -285,6 +289,12 @@ def test_work_accounts_stay_in_the_named_networks(
     office.address = "2001:db8::7"
     assert office.get("/staff").status_code == 200
     assert registered(walled).browser.get("/account/sessions").status_code == 200
+    # Where none is named and nothing is at stake: this machine alone.
+    own = create_app(dataclasses.replace(quick(settings), staff_networks=(), organizer_networks=()))
+    refused = Browser(own, address="198.51.100.7")
+    assert refused.sign_in(asker.login, LONG, "/staff/login").status_code == 403
+    here = Browser(own, address="127.0.0.1")
+    assert here.sign_in(asker.login, LONG, "/staff/login").status_code == 303
     denied = db_session.scalars(
         select(AuditEntry.details).where(AuditEntry.outcome == "denied")
     ).all()
