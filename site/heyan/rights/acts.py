@@ -7,12 +7,14 @@ done. Effects are said beforehand by `heyan.rights.effects`.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
+from heyan.accounts import service as accounts
 from heyan.accounts.errors import LoginTaken
 from heyan.accounts.models import Account
 from heyan.assistance import changes
@@ -37,7 +39,8 @@ from heyan.rights.models import (
     RightsKind,
     RightsRequest,
 )
-from heyan.rights.requests import Asked, finish, load, receive
+from heyan.rights.requests import Asked, NotChecked, SamePerson, finish, load, receive
+from heyan.rights.states import WrongState
 from heyan.rights.wording import PHONE_IS_SLOW
 from heyan.students.models import Student
 from heyan.students.service import load as load_student
@@ -245,22 +248,39 @@ def correct(session: Session, actor: Actor, asked: Asked) -> RightsRequest:
         return request
 
 
-def carry_out(
-    session: Session, actor: Actor, request_id: uuid.UUID, evidence: Evidence, text_shown: str
-) -> RightsRequest:
-    """Do what an open request asks for, for a colleague who checked who asks (S-050, S-061).
+def needs_another(request: RightsRequest) -> bool:
+    """Tell whether whoever checked who asks may not also carry the request out.
 
-    Raises `requests.NotChecked`, `NotThisKind`, `NumberTaken` and what the act itself raises.
+    Deleting and closing cannot be undone, and a check is one colleague's word: with a word alone
+    one of them could end anybody's account.
     """
-    from heyan.rights.requests import NotChecked
-    from heyan.rights.states import WrongState
+    return request.kind in (RightsKind.DELETE, RightsKind.CLOSE) and request.checked_by is not None
 
+
+def carry_out(
+    session: Session,
+    actor: Actor,
+    request_id: uuid.UUID,
+    evidence: Evidence,
+    text_shown: str,
+    *,
+    browser: Sequence[str] = (),
+) -> RightsRequest:
+    """Do what an open request asks for, once it was checked who asks (S-050, S-061).
+
+    *browser* are the device tokens of the browser in front of us. Raises `requests.NotChecked`,
+    `requests.SamePerson`, `NotThisKind`, `NumberTaken` and what the act itself raises.
+    """
     with transaction(session):
         request = load(session, request_id, lock=True)
         if request.closed_at is not None:
             raise WrongState(request.state.value)
         if request.checked_at is None:
             raise NotChecked
+        if needs_another(request) and accounts.same_human(
+            session, actor.id, request.checked_by, browser=browser
+        ):
+            raise SamePerson
         asked = Asked(
             kind=request.kind,
             channel=request.channel,

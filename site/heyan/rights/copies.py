@@ -17,7 +17,7 @@ import pyrage
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -30,6 +30,7 @@ from heyan.rights import holdings
 from heyan.rights.models import AccessCopy, CopyState, RightsKind
 from heyan.rights.requests import Asked, finish, receive
 from heyan.settings import Settings
+from heyan.students.service import lock_number
 
 LIFE = timedelta(days=REGISTRY["rights.copy"].days or 0)
 MADE_WITHIN = timedelta(hours=1)
@@ -48,6 +49,9 @@ class NotReady(Exception):
 def order(session: Session, settings: Settings, actor: Actor, account_id: uuid.UUID) -> AccessCopy:
     """Order a copy; one that waits or lies ready is returned instead of a second."""
     with transaction(session):
+        # One at a time for each account: two clicks at once are one order.
+        number = lock_number("access_copies", account_id)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
         live = current(session, account_id)
         if live is not None and not late(live):
             return live

@@ -176,7 +176,14 @@ def carry_out(request_id: uuid.UUID) -> Page:
     text = _("本人通过客服提出，工作人员核对身份后办理。")
     return _do(
         request_id,
-        lambda: acts.carry_out(web.session(), web.actor(), request_id, web.evidence(), text),
+        lambda: acts.carry_out(
+            web.session(),
+            web.actor(),
+            request_id,
+            web.evidence(),
+            text,
+            browser=client().devices,
+        ),
     )
 
 
@@ -256,7 +263,7 @@ PROBLEMS: dict[type[Exception], tuple[Any, int]] = {
     desk.NotChecked: (_l("还没有核对请求人的身份，先记录核对经过。"), 409),
     desk.NotApproved: (_l("近亲属的请求要两位同事批准，现在还不够。"), 409),
     desk.SamePerson: (
-        _l("提出、登记或核对的人不能自己批准，每人也只能批准一次；请另一位同事来。"),
+        _l("提出、登记或核对的人不能自己批准或者办理，每人也只能批准一次；请另一位同事来。"),
         409,
     ),
     desk.NotRepeated: (
@@ -335,6 +342,7 @@ def _page(
         seen=seen,
         problem=problem,
         acted=acted,
+        needs_another=acts.needs_another(found),
         ending=effects.ending(session, found.account_id) if ends and found.account_id else [],
         repeated=desk.repeated(session, found),
         approvals=desk.approvals(session, found.id),

@@ -6,16 +6,19 @@ import csv
 import io
 import json
 import re
+import threading
 import uuid
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pyrage
 import pytest
 
+from heyan.audit.service import Actor
 from heyan.db import contact_keys
-from heyan.rights import holdings
+from heyan.rights import copies, holdings
 from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
 from tests.rights import fresh, registered
@@ -68,6 +71,26 @@ def test_the_copy_holds_every_row_and_validates_against_the_published_schema(
     assert "王小满" in page
     assert "所以拿不出来" in page
     assert files["schema.json"] == person.get("/static/schemas/access-copy-1.json").data
+
+
+def test_two_clicks_at_once_order_one_copy(world: World, person: Person) -> None:
+    """G1, C-50: ten requests in the same moment, one copy, one request, one job."""
+    start = threading.Barrier(10)
+
+    def click(_number: int) -> uuid.UUID:
+        with world.session() as session:
+            start.wait()
+            actor = Actor("public", person.account_id)
+            return copies.order(session, world.settings, actor, person.account_id).id
+
+    with ThreadPoolExecutor(10) as pool:
+        assert len(set(pool.map(click, range(10)))) == 1
+    for table in ("access_copies", "rights_requests"):
+        (row,) = world.rows(
+            f"SELECT count(*) AS c FROM {table} WHERE account_id = :a",
+            a=person.account_id,
+        )
+        assert row.c == 1, table
 
 
 def test_a_formula_in_a_name_is_text_in_the_table(

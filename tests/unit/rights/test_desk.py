@@ -14,9 +14,11 @@ import pytest
 from heyan import clock as clocks
 from heyan.access import Role
 from heyan.accounts.models import Account
+from heyan.consent.service import Evidence
+from heyan.rights import acts, second_person, wording, workdays
 from heyan.rights import requests as desk
-from heyan.rights import second_person, wording, workdays
-from heyan.rights.models import RefusalGround, RightsKind
+from heyan.rights.models import RefusalGround, RightsCheck, RightsKind
+from heyan.rights.states import WrongState
 from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
 from tests.rights import handed_over, number_on, received, registered
@@ -88,12 +90,59 @@ def test_nothing_is_answered_before_identity_was_checked(
     assert act(staff, request_id, "refuse", **refusal) == 409
     checked(staff, request_id)
     assert row_of(world, request_id).proof is not None  # type: ignore[attr-defined]
-    assert act(staff, request_id, "carry-out") == 303
+    assert act(colleague(world, Role.SERVICE), request_id, "carry-out") == 303
     after = row_of(world, request_id)
     assert after.state == "done"  # type: ignore[attr-defined]
     assert after.proof is None  # type: ignore[attr-defined]
     (account,) = world.rows("SELECT status FROM accounts WHERE id = :a", a=person.account_id)
     assert account.status == "closed"
+
+
+@pytest.mark.parametrize("kind", ["close", "delete"])
+def test_who_checked_the_identity_does_not_end_the_account(
+    world: World, staff: Colleague, person: Person, kind: str
+) -> None:
+    """SECURITY 30, S-061: a check is one person's word; another person carries it out."""
+    request_id = received(staff, kind=kind, phone=phone_of(world, person))
+    checked(staff, request_id)
+    assert "要由另一位同事" in staff.get(f"/staff/rights/{request_id}").text
+    assert act(staff, request_id, "carry-out") == 409
+    (account,) = world.rows("SELECT status FROM accounts WHERE id = :a", a=person.account_id)
+    assert account.status == "active"
+    another = colleague(world, Role.SERVICE)
+    assert "看核对经过" in another.get(f"/staff/rights/{request_id}").text
+    assert act(another, request_id, "carry-out") == 303
+    (account,) = world.rows("SELECT status FROM accounts WHERE id = :a", a=person.account_id)
+    assert account.status == "closed"
+
+
+def test_one_human_with_two_accounts_ends_no_account_in_fifty_tries_at_once(
+    world: World, staff: Colleague, person: Person
+) -> None:
+    """C-50, SECURITY 30: one staff number; check and act race from both accounts."""
+    number = f"E{uuid.uuid4().hex[:8]}"
+    both = [colleague(world, Role.SERVICE, staff_number=number) for _each in range(2)]
+    request_id = uuid.UUID(received(staff, kind="close", phone=phone_of(world, person)))
+    refused = (desk.NotChecked, desk.SamePerson, WrongState)
+
+    def hurry(turn: int) -> bool:
+        with world.session() as session:
+            actor = both[turn % 2].actor
+            try:
+                if turn % 5 == 0:
+                    desk.check_identity(session, actor, request_id, RightsCheck.CALLED_BACK, PROOF)
+                    return False
+                acts.carry_out(session, actor, request_id, Evidence("192.0.2.1", "test"), "x")
+            except refused:
+                return False
+            return True
+
+    with ThreadPoolExecutor(10) as pool:
+        assert not any(pool.map(hurry, range(50)))
+    (account,) = world.rows("SELECT status FROM accounts WHERE id = :a", a=person.account_id)
+    assert account.status == "active"
+    assert row_of(world, str(request_id)).state == "open"  # type: ignore[attr-defined]
+    assert act(staff, str(request_id), "carry-out") == 303
 
 
 def test_words_are_hidden_until_a_reason_is_on_record(
