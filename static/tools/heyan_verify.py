@@ -21,6 +21,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,10 @@ FORMATS = {
     "seal": "heyan-audit-seal/1",
     "destruction": "heyan-destruction/1",
 }
+
+
+ALLOWED = timedelta(minutes=1)
+COMES_LATE = timedelta(hours=2)
 
 
 class Wrong(Exception):
@@ -168,8 +173,9 @@ def check_index(root: Root, path: Path, signature: Path) -> str:
 
 
 def check_audit(root: Root, path: Path) -> str:
-    """Check an export of the audit trail: every entry, the chain, every seal, and its end."""
+    """Check an export of the audit trail: every entry, the chain, every seal, times, its end."""
     seq, previous, sealed, ended, note = 0, "00" * 32, 0, None, ""
+    times = _Times()
     for number, line in _lines(path):
         where = f"line {number}"
         if ended is not None:
@@ -177,14 +183,15 @@ def check_audit(root: Root, path: Path) -> str:
         try:
             one = _json(line)
             if number == 1:
-                seq, previous, note = _check_head(root, one)
+                seq, previous, note = _check_head(root, one, times)
                 sealed = seq
             elif "seal" in one:
-                sealed = _check_seal(root, one, seq, previous)
+                sealed = _check_seal(root, one, seq, previous, times)
             elif "end" in one:
                 ended = one["end"]
             else:
                 seq, previous = _check_entry(one, seq, previous)
+                times.entry(seq, one["entry"]["at"])
         except Wrong as error:
             raise Wrong(f"{where}: {error}") from None
         except (KeyError, TypeError, ValueError):
@@ -193,7 +200,9 @@ def check_audit(root: Root, path: Path) -> str:
         raise Wrong(f"the tail is cut after place {seq}")
     if sealed != seq:
         raise Wrong(f"the root did not seal the end: places after {sealed} are unproven")
-    return f"{seq} entries, sealed up to the last{note}"
+    if times.fault:
+        raise Wrong(f"the chain holds, but time steps back: {times.fault}")
+    return f"{seq} entries, sealed up to the last, times run forward{note}"
 
 
 def check_destruction(root: Root, path: Path) -> str:
@@ -216,21 +225,64 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line.rstrip("\n")
 
 
-def _check_head(root: Root, one: Any) -> tuple[int, str, str]:
+class _Times:
+    """Whether time runs forward: seals never step back, and entries lie between their seals.
+
+    A minute is allowed for clocks of several hosts, and two hours for an entry that was written
+    in a long act and could be seen only when it ended.
+    """
+
+    def __init__(self) -> None:
+        # The first place where it does not; the chain is looked at to its end all the same.
+        self.fault = ""
+        self._sealed: datetime | None = None
+        # Entries since the last seal that are later than all before them, with their places.
+        self._latest: list[tuple[datetime, int]] = []
+
+    def entry(self, place: int, text: str) -> None:
+        at = _moment(text)
+        if self._sealed is not None and at < self._sealed - COMES_LATE:
+            self._note(f"the entry at place {place} is dated before the seal before it")
+        if not self._latest or at > self._latest[-1][0]:
+            self._latest.append((at, place))
+
+    def seal(self, place: int, text: str) -> None:
+        at = _moment(text)
+        for entered, where in self._latest:
+            if entered > at + ALLOWED:
+                self._note(f"the entry at place {where} is later than its seal")
+        if self._sealed is not None and at < self._sealed - ALLOWED:
+            self._note(f"the seal at place {place} is older than the one before")
+        self._sealed, self._latest = at, []
+
+    def _note(self, what: str) -> None:
+        self.fault = self.fault or what
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(text)
+    return found
+
+
+def _check_head(root: Root, one: Any, times: _Times) -> tuple[int, str, str]:
     """Return where the export begins: at the start, or behind a seal and what it stands for."""
     if not isinstance(one, dict) or one.get("format") != "heyan-audit-export/1":
         raise Wrong("this is no export of the audit trail")
     if "after" not in one:
         return 0, "00" * 32, ""
     said = root.read(_json(one["after"]), "seal")
+    times.seal(said["seq"], said["at"])
     note = f"; the first {said['seq']} were sealed by {said['at']} and are not in this file"
     return said["seq"], said["hash"], note
 
 
-def _check_seal(root: Root, one: dict[str, Any], seq: int, previous: str) -> int:
+def _check_seal(root: Root, one: dict[str, Any], seq: int, previous: str, times: _Times) -> int:
     said = root.read(_json(one["seal"]), "seal")
     if said["seq"] != seq or said["hash"] != previous:
         raise Wrong(f"place {said['seq']} is not what was sealed there")
+    times.seal(seq, said["at"])
     return seq
 
 

@@ -83,3 +83,54 @@ def test_what_cannot_be_read_is_said_apart_from_what_is_wrong(
     assert verify("--root", "AAAA", "receipt", tmp_path / "absent")[0] == 2
     (tmp_path / "list").write_text("[[[]]]")
     assert verify("--root", text_of(root), "receipt", tmp_path / "list")[0] == 1
+
+
+def trail(root: Ed25519PrivateKey, path: Path, times: list[tuple[str, str]]) -> Path:
+    """An export whose chain holds, with ("entry" or "seal", time) one after the other."""
+    lines: list[dict[str, object]] = [{"format": "heyan-audit-export/1"}]
+    place, previous = 0, "00" * 32
+    for kind, at in times:
+        if kind == "entry":
+            place += 1
+            entry = {"id": place, "at": at, "action": "tests.act"}
+            digest = hashlib.sha256(bytes.fromhex(previous) + signing.canonical(entry)).hexdigest()
+            lines.append({"seq": place, "entry": entry, "prev": previous, "hash": digest})
+            previous = digest
+            continue
+        said = {"format": "heyan-audit-seal/1", "seq": place, "hash": previous, "at": at}
+        lines.append({"seal": signing.sign(signing.AUDIT_SEAL_TYPE, signing.canonical(said), root)})
+    lines.append({"end": place})
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([("entry", "10:00:00"), ("seal", "10:00:30"), ("entry", "10:01:00")], ""),
+        # A host half a minute ahead, and a long act whose entry came late.
+        ([("entry", "10:01:10"), ("seal", "10:00:30"), ("entry", "08:30:00")], ""),
+        (
+            [("entry", "10:00:00"), ("entry", "12:00:00"), ("entry", "13:00:00")],
+            "the entry at place 2 is later than its seal",
+        ),
+        (
+            [("entry", "10:00:00"), ("seal", "11:00:00"), ("entry", "10:01:00")],
+            "the seal at place 2 is older than the one before",
+        ),
+        (
+            [("entry", "10:00:00"), ("seal", "10:00:30"), ("entry", "07:00:00")],
+            "the entry at place 2 is dated before the seal before it",
+        ),
+    ],
+)
+def test_time_that_steps_back_is_named_by_its_first_place(
+    root: Ed25519PrivateKey, tmp_path: Path, times: list[tuple[str, str]], said: str
+) -> None:
+    """SECURITY 48, C-65: a chain that holds may still lie about when; the tool says where."""
+    whole = [(kind, f"2026-11-24T{at}+00:00") for kind, at in [*times, ("seal", "10:02:00")]]
+    export = trail(root, tmp_path / "audit.jsonl", whole)
+    code, words = verify("--root", text_of(root), "audit", export)
+    assert code == (1 if said else 0), words
+    assert said in words
+    assert ("time steps back" in words) is bool(said)
