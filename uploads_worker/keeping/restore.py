@@ -6,6 +6,7 @@ command has ended (SECURITY 51, S-056, S-062, H4).
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import tarfile
@@ -47,21 +48,34 @@ class Restored:
 def restore(settings: WorkerSettings, folder: Path, identity_files: Sequence[Path]) -> Restored:
     """Restore *folder* into an empty database and an empty store.
 
-    Raises `BackupFailed`, also when the database is not empty; `KeyringError`.
+    Raises `BackupFailed`, also when either is not empty; `KeyringError`. What is refused before
+    the database is written leaves everything as it was, the keyring's folder too.
     """
     if not settings.owner_database_url:
         raise BackupFailed("set OWNER_DATABASE_URL for this command")
     identities = _identities(identity_files)
-    if not settings.keyring.exists():
+    with psycopg.connect(settings.owner_database_url) as owner:
+        _must_be_empty(owner)
+    brought = not settings.keyring.exists()
+    if brought:
         copies = sorted(folder.glob("keyring-*.age"))
         if not copies:
             raise BackupFailed("there is no keyring, and the backup has no copy of one")
         keyring_copies.restore(copies[-1], identity_files[0], settings.keyring)
-    context = Context.open(settings)
     try:
-        manifest = read_manifest(folder, context.keyring.root.public_key())
-        with psycopg.connect(settings.owner_database_url) as owner:
-            _must_be_empty(owner)
+        context = Context.open(settings)
+        try:
+            manifest = read_manifest(folder, context.keyring.root.public_key())
+            _opens(folder, manifest, identities)
+            _store_must_be_empty(context)
+        except BaseException:
+            context.close()
+            raise
+    except BaseException:
+        if brought:
+            settings.keyring.unlink(missing_ok=True)
+        raise
+    try:
         _database(settings.owner_database_url, folder / "database.age", identities)
         with psycopg.connect(settings.owner_database_url) as owner:
             objects = _objects(context, owner, folder / "objects.age", identities)
@@ -116,6 +130,34 @@ def _database(url: str, sealed: Path, identities: list[Any]) -> None:
 def _opened(sealed: Path, identities: list[Any]) -> Iterator[IO[bytes]]:
     """Give the plaintext of an age file as a pipe; raises `BackupFailed` when it does not open."""
     reading, writing = os.pipe()
+def _store_must_be_empty(context: Context) -> None:
+    """Refuse a store with anything in it: half of another restore, or of another installation."""
+    for found in (context.objects.list_sealed(), context.objects.list_releases()):
+        if next(iter(found), None) is not None:
+            raise BackupFailed("the object store is not empty: restore into new buckets")
+
+
+class _Enough(Exception):
+    """The first piece came out: the identity opens it."""
+
+
+class _First(io.RawIOBase):
+    def write(self, _piece: object) -> int:
+        raise _Enough
+
+
+def _opens(folder: Path, manifest: dict[str, Any], identities: list[Any]) -> None:
+    """Refuse an identity that does not open the parts, before anything is written."""
+    for part in manifest["files"]:
+        try:
+            with (folder / part["name"]).open("rb") as source:
+                pyrage.decrypt_io(source, _First(), identities)
+        except _Enough:
+            continue
+        except pyrage.DecryptError as error:
+            raise BackupFailed(f"the identity does not open {part['name']}") from error
+
+
     trouble: list[BaseException] = []
 
     def pump() -> None:
