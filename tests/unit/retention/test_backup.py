@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
 from datetime import timedelta
@@ -12,11 +13,16 @@ from sqlalchemy import text
 
 from deploy.local.machine import Machine
 from heyan import clock as clocks
+from heyan.access import Role, Scenario
+from heyan.assistance import changes
+from heyan.assistance.models import ChangeKind
 from heyan.custody.objects import ObjectMissing
 from heyan.documents.models import Document
+from tests.approvals import grant
 from tests.conftest import Clock
 from tests.enrolment import World, id_number
 from tests.keeping import hold
+from tests.staff import colleague
 from tests.worker import age_key, audit_of, command, opened, submit
 from uploads_worker import destruction, keyring_copies, retention, sweep
 from uploads_worker.context import Context
@@ -65,6 +71,14 @@ def test_yesterdays_backup_brings_back_nothing_that_was_destroyed(
     kept, ended, closed = (submit(world, context) for _ in range(3))
     registration, withdrawn = person.submitted(kept.slug)
     held = submit(world, context)
+    clerks = [colleague(world, Role.SERVICE) for _ in range(2)]
+    with world.session() as session:
+        grant_id = grant(session, Role.SERVICE, Scenario.RIGHTS).id
+        slow = changes.ask(
+            session, clerks[0].actor, person.account_id, kind=ChangeKind.FACTOR,
+            proof="in_person", checked=["id_document"],
+        )  # fmt: skip
+        changes.confirm(session, world.settings, clerks[1].actor, slow.id)
     shelf = tmp_path / "shelf"
     began = time.monotonic()
     done = command(stack, "backup", str(shelf), **variables(stack, public))
@@ -128,6 +142,11 @@ def test_yesterdays_backup_brings_back_nothing_that_was_destroyed(
     # The order of after the backup holds; nobody is signed in; seats are counted anew.
     assert world.rows("SELECT released_at FROM legal_holds WHERE id = :h", h=hold_id)[0][0] is None
     assert world.rows("SELECT count(*) FROM login_sessions")[0][0] == 0
+    # What people may have stopped since goes no further.
+    (stopped,) = world.rows("SELECT ended_at FROM account_changes WHERE id = :c", c=slow.id)
+    assert stopped.ended_at is not None
+    (ended_grant,) = world.rows("SELECT status FROM standing_grants WHERE id = :g", g=grant_id)
+    assert ended_grant.status == "revoked"
     seats = world.rows("SELECT seats_taken FROM events WHERE id = :e", e=kept.event_id)
     assert seats[0][0] == 1
     assert audit_of(world, "backup.restore")
@@ -158,6 +177,72 @@ def test_a_lost_medium_opens_nothing_and_a_changed_one_is_refused(
     (folder / "manifest.json").write_text("{}")
     with pytest.raises(backup.BackupFailed, match="manifest"):
         backup.read_manifest(folder, public_key)
+
+
+def test_a_restore_that_cannot_be_whole_changes_nothing(
+    world: World, context: Context, stack: Machine, tmp_path: Path, operator: tuple[Path, str]
+) -> None:
+    """H4, C-75: another's identity, a changed part, a half-written target: refused untouched."""
+    case = submit(world, context)
+    identity, public = operator
+    shelf = tmp_path / "shelf"
+    done = command(stack, "backup", str(shelf), **variables(stack, public))
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder,) = shelf.iterdir()
+    wipe(world, context, stack)
+
+    def restored(whose: Path, backup_folder: Path = folder, **more: str) -> tuple[int, str]:
+        ran = command(
+            stack, "restore", str(backup_folder), "--identity", str(whose),
+            **{**variables(stack, public), **more},
+        )  # fmt: skip
+        return ran.returncode, ran.stdout + ran.stderr
+
+    def untouched() -> bool:
+        tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        empty = world.rows(tables)[0][0] == 0
+        return empty and not list(context.objects.list_sealed())
+
+    # Another's key.
+    stranger = tmp_path / "stranger.txt"
+    stranger.write_text(f"{age_key()[0]}\n")
+    code, said = restored(stranger)
+    assert code == 1
+    assert "does not open" in said
+    assert untouched()
+    # One changed bit, also on a machine whose keyring is to come from the backup.
+    changed = tmp_path / "changed" / folder.name
+    shutil.copytree(folder, changed)
+    body = bytearray((changed / "objects.age").read_bytes())
+    body[-20] ^= 1
+    (changed / "objects.age").write_bytes(body)
+    anew = tmp_path / "elsewhere" / "keyring.json"
+    for more in ({}, {"KEYRING": str(anew)}):
+        code, said = restored(identity, changed, **more)
+        assert code == 1
+        assert "objects.age is not what was backed up" in said
+        assert untouched()
+        assert not anew.exists()
+    # Half of another restore: objects that nobody cleared away, then a table.
+    context.objects.put_sealed("d/left-over", b"of an earlier try")
+    code, said = restored(identity)
+    assert code == 1
+    assert "the object store is not empty" in said
+    context.objects.destroy_sealed("d/left-over")
+    with world.owner.begin() as owner:
+        owner.execute(text("CREATE TABLE half (id int)"))
+    code, said = restored(identity)
+    assert code == 1
+    assert "the database is not empty" in said
+    with world.owner.begin() as owner:
+        owner.execute(text("DROP TABLE half"))
+    assert untouched()
+    # And then all of it comes back, in the time that is promised.
+    began = time.monotonic()
+    code, said = restored(identity)
+    assert code == 0, said
+    assert opened(context, case.document_id)
+    assert time.monotonic() - began < 4 * 3600, "RTO of CONTROLS 5"
 
 
 def test_backups_without_a_recipient_are_refused(stack: Machine, tmp_path: Path) -> None:
