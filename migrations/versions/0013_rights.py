@@ -28,7 +28,7 @@ WORKER: dict[str, str] = {
 }
 WORKER_READS = (
     "id, number, kind, state, account_id, student_id, received_at, acknowledge_by,"
-    " acknowledged_at, due_at, reminded_at, escalated_at, closed_at, verified_at"
+    " acknowledged_at, checked_at, due_at, reminded_at, escalated_at, closed_at, verified_at"
 )
 TIME = sa.DateTime(timezone=True)
 

@@ -311,10 +311,19 @@ def _officer(session: Session, _person: SignedIn) -> Iterator[Waiting]:
         yield Waiting(words, alarms, alarms, address)
 
 
-def _ending(session: Session, _person: SignedIn) -> Iterator[Waiting]:
+def _ending(session: Session, person: SignedIn) -> Iterator[Waiting]:
     row = winddown.standing(session)
-    if row is not None and row.approved_at is None:
-        yield Waiting(_("等着批准的停止服务"), 1, 0, url_for("staff_winddown.index"))
+    if row is None or row.begun_at is not None:
+        return
+    address = url_for("staff_winddown.index")
+    if row.approved_at is None and person.may(Permission.WINDDOWN_APPROVE):
+        yield Waiting(_("等着批准的停止服务"), 1, 0, address)
+    decides = any(
+        person.may(one) for one in (Permission.WINDDOWN_PROPOSE, Permission.WINDDOWN_APPROVE)
+    )
+    if row.cancel_asked_at and row.cancel_asked_by != person.account_id and decides:
+        # Only until the last day is over.
+        yield Waiting(_("等着另一人确认、撤销停止服务的要求"), 1, 1, address)
 
 
 def _alerts(session: Session, person: SignedIn) -> Iterator[Waiting]:
@@ -373,5 +382,5 @@ _READERS = (
     (Permission.STAFF_HOME, _own_training),
     (Permission.ASSESSMENTS_CONFIRM, _assessments),
     (Permission.WINDDOWN_PROPOSE, _officer),
-    (Permission.WINDDOWN_APPROVE, _ending),
+    (Permission.WINDDOWN_SEE, _ending),
 )

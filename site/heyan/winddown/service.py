@@ -132,7 +132,10 @@ def _locked(session: Session) -> ServiceEnding:
     row = session.scalar(
         select(ServiceEnding).where(ServiceEnding.cancelled_at.is_(None)).with_for_update()
     )
-    if row is None or row.begun_at is not None or row.ends_at <= clock.now():
+    if row is None or row.begun_at is not None:
+        raise NoEnding
+    # A proposal that nobody approved in time can still be dropped, so that another can be made.
+    if row.approved_at is not None and row.ends_at <= clock.now():
         raise NoEnding
     return row
 

@@ -83,6 +83,35 @@ def test_it_takes_two_to_end_and_two_to_go_on(
     assert "将于" not in words_of(world.app.test_client().get("/"))
 
 
+def test_a_proposal_that_nobody_approved_in_time_makes_way_for_another(
+    world: World, people: tuple[Colleague, Colleague], clock: Any
+) -> None:
+    """H5, SECURITY 31: dropped by one person, as every proposal is; then a new one is taken."""
+    people[0].post(f"{PAGE}/propose", page=PAGE, last_day=day(31))
+    clock.move(timedelta(days=33))
+    officer = colleague(world, Role.PRIVACY_OFFICER)
+    administrator = colleague(world, Role.ADMINISTRATOR)
+    refused = administrator.post(f"{PAGE}/approve", page=PAGE)
+    assert refused.status_code == 409
+    assert "重新提出" in words_of(refused)
+    assert "要求撤销" in words_of(officer.get(PAGE))
+    assert officer.post(f"{PAGE}/cancel", page=PAGE).status_code == 303
+    announce((officer, administrator))
+
+
+def test_the_other_of_two_sees_at_home_that_calling_it_off_waits(
+    people: tuple[Colleague, Colleague],
+) -> None:
+    """H5, S-078: it can be called off until the last day is over, so it may not be overlooked."""
+    officer, administrator = people
+    announce(people)
+    words = "撤销停止服务的要求"
+    assert words not in words_of(officer.get("/staff"))
+    administrator.post(f"{PAGE}/cancel", page=PAGE)
+    assert words in words_of(officer.get("/staff"))
+    assert words not in words_of(administrator.get("/staff"))
+
+
 def test_everybody_is_told_once(
     world: World, context: Context, people: tuple[Colleague, Colleague]
 ) -> None:
