@@ -13,7 +13,7 @@ from flask import Flask
 from flask_babel import force_locale
 from sqlalchemy.orm import Session
 
-from deploy.local import credentials, demo_desks, demo_people
+from deploy.local import credentials, demo_cases, demo_desks, demo_people
 from deploy.local.demo_events import EVENTS, ORGANIZERS, DemoEvent, at
 from deploy.local.demo_people import DemoPerson
 from heyan import clock, create_app, db
@@ -24,8 +24,6 @@ from heyan.assessments import drafting as assessments
 from heyan.events import asking, editing
 from heyan.events.models import Event
 from heyan.organizations import service as organizations
-from heyan.oversight import training
-from heyan.oversight.models import TrainingKind
 from heyan.policies import service, texts
 from heyan.policies.models import PolicyKind
 from heyan.releases import recipients
@@ -38,6 +36,8 @@ from uploads_worker.settings import WorkerSettings
 
 STUDENT = "+8613800138000"
 ORGANIZER = next(iter(ORGANIZERS))
+# In days: this organizer's agreement is about to end, which its page and the desk say.
+LAST_ORGANIZER, ENDING = tuple(ORGANIZERS)[-1], 50
 STAFF = {
     "service": ("demo-kefu", "林晓（客服）", Role.SERVICE),
     "operations": ("demo-yunying", "周航（运营）", Role.OPERATIONS),
@@ -81,7 +81,6 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
                 demo.staff[role] = demo_people.let_in(
                     session, quick, Realm.STAFF, login, name, kind
                 )
-            _train(demo)
             _grants(demo)
             for name, contact in ORGANIZERS.items():
                 demo.organizations[name] = _organization(demo, name, contact)
@@ -101,6 +100,11 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
             student, student_id = demo_people.student(session, quick, STUDENT)
             with demo.app.app_context(), force_locale("zh_CN"):
                 demo_desks.fill(session, quick, demo.staff, student_id, EVENTS[1].slug)
+                mine = demo.organizations[ORGANIZER]
+                demo_cases.fill(
+                    demo_cases.Cases(session, quick, demo.staff, owner, mine, student_id, SIGNED),
+                    context,
+                )
     finally:
         web.dispose()
         context.close()
@@ -110,22 +114,6 @@ def seed(settings: Settings, worker: WorkerSettings, home: Path) -> dict[str, An
     shown |= {role: person.shown() for role, person in demo.staff.items()}
     shown["service"] |= clerk_key
     return shown
-
-
-def _train(demo: _Demo) -> None:
-    """Record everybody's course and exam, without which nobody is shown L3: by a colleague."""
-    moment = clock.now()
-    for role, person in demo.staff.items():
-        by = demo.staff["privacy_officer" if role == "administrator" else "administrator"]
-        for kind in TrainingKind:
-            training.add(
-                demo.session,
-                by.actor,
-                person.id,
-                kind,
-                passed_at=at(moment, -7, 9),
-                valid_until=at(moment, 358, 18),
-            )
 
 
 def _grants(demo: _Demo) -> None:
@@ -175,7 +163,7 @@ def _organization(demo: _Demo, name: str, contact: str) -> uuid.UUID:
             role="independent",
             clauses=agreements.CLAUSES,
             valid_from=at(clock.now(), -7, 0),
-            valid_until=at(clock.now(), 730, 0),
+            valid_until=at(clock.now(), ENDING if name == LAST_ORGANIZER else 730, 0),
             organization_id=row.id,
         ),
         SIGNED,
