@@ -38,11 +38,21 @@ from heyan.releases.models import Release
 from heyan.retention import holds
 from heyan.retention.models import ArchiveItem, LegalHold
 from heyan.rights.models import AccessCopy
+from heyan.safety.models import SafetyMark, SealedDigest
 from heyan.usage.models import UsageHit, UsageVisitor
 from heyan.viewings.models import Viewing
 from heyan.winddown.models import EndingNotice, ServiceEnding
-from uploads_worker import access_copy, destruction, endings, recordings, retention, viewings
+from uploads_worker import (
+    access_copy,
+    destruction,
+    endings,
+    recordings,
+    retention,
+    safety,
+    viewings,
+)
 from uploads_worker.context import Context
+from uploads_worker.hosts import require_time
 from uploads_worker.keeping import archive, remains
 
 PAGE = 200
@@ -79,6 +89,7 @@ def tend(context: Context) -> None:
     if row.ends_at > clock.now():
         _tell(context, row.id)
         return
+    require_time(context)
     _end(context, row.id)
 
 
@@ -186,6 +197,8 @@ def _objects(context: Context) -> None:
 
 def _rows(context: Context) -> None:
     """Empty every account, and delete what hangs on none."""
+    # Marks and digests of what was destroyed just now, an hour before the sweep would.
+    safety.expire(context)
     erased = exists(
         select(Tombstone.subject_id).where(
             Tombstone.subject_kind == "account",
@@ -205,6 +218,9 @@ def _rows(context: Context) -> None:
             ("usage_visitors", delete(UsageVisitor)),
             # Codes and links under way to whoever asked, with an account or without.
             ("proofs", delete(Proof)),
+            # Nothing is compared with anything any more.
+            ("safety_sealed", delete(SealedDigest)),
+            ("safety_marks", delete(SafetyMark)),
         ):
             done = session.execute(statement, execution_options={"synchronize_session": False})
             gone[name] = int(done.rowcount)  # type: ignore[attr-defined] # a DELETE has one
