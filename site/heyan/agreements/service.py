@@ -23,12 +23,14 @@ from heyan.agreements.models import (
     AgreementDocument,
     AgreementStatus,
 )
+from heyan.agreements.pdfs import MAX_PDF_BYTES, PdfRefused, check_pdf
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
 from heyan.organizations.models import Organization
 
+__all__ = ["MAX_PDF_BYTES", "PdfRefused", "check_pdf"]
+
 PAGE = 50
-MAX_PDF_BYTES = 5 * 1024 * 1024
 ORGANIZER = "organizer"
 KINDS = (ORGANIZER, "logistics", "sms", "mail", "hosting", "payment")
 ROLES = ("independent", "joint", "entrusted")
@@ -62,10 +64,6 @@ class NotNow(Exception):
 
 class Incomplete(Exception):
     """The agreement lacks a clause, or its signed document: it cannot bind."""
-
-
-class PdfRefused(Exception):
-    """The file is no PDF, is empty, too large, or runs something when it is opened."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +105,6 @@ def provider_bound(session: Session, kind: str, at: datetime | None = None) -> b
     """Tell whether some provider of *kind* is bound at *at* (now by default)."""
     asked = exists().where(Agreement.kind == kind, binding(at or clock.now()))
     return bool(session.scalar(select(asked)))
-
-
-def check_pdf(data: bytes) -> None:
-    """Raise `PdfRefused` unless *data* is a PDF of bearable size that runs nothing (C-14)."""
-    if not data.startswith(b"%PDF-") or len(data) > MAX_PDF_BYTES:
-        raise PdfRefused
-    if b"%%EOF" not in data[-2048:]:
-        raise PdfRefused
-    if any(mark in data for mark in (b"/JavaScript", b"/JS ", b"/JS(", b"/Launch", b"/OpenAction")):
-        raise PdfRefused
 
 
 def propose(session: Session, actor: Actor, terms: Terms, pdf: bytes) -> Agreement:

@@ -160,14 +160,18 @@ def propose() -> Page:
         row = service.propose(web.session(), web.actor(), terms, pdf)
     except service.PdfRefused:
         form.file.errors = [
-            _("这个文件不是 5 MB 以内的普通 PDF（可能带有脚本），请重新扫描成 PDF 再选")
+            _(
+                "这个文件不是 5 MB 以内的普通 PDF（可能带有脚本、附件或密码，"
+                "或者查不清里面有什么），请重新扫描成 PDF 再选"
+            )
         ]
         return _form_page(form)
     except Infected:
         form.file.errors = [_("扫描程序认为这个文件有问题，没有收下")]
         return _form_page(form)
     except ScannerAway:
-        abort(503, description=_("文件扫描程序现在没有回应，没有收下文件，请稍后再试。"))
+        form.file.errors = [_("文件扫描程序现在没有回应，没有收下文件，请稍后重新选择文件再试")]
+        return render_template("staff/agreements/edit.html", form=form), 503
     web.flash("success", _("已登记，另一位同事核对之后生效"))
     return redirect(url_for("staff_agreements.show", agreement_id=row.id), 303)
 

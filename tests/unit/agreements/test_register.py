@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 import uuid
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from fpdf import FPDF
+from PIL import Image
 
 from heyan import clock as time
 from heyan.access import Role
@@ -172,6 +175,78 @@ def test_a_file_that_is_no_plain_pdf_is_refused(
 ) -> None:
     """C-14, Q10."""
     assert send(operations, unbound(world), pdf=data).status_code in (413, 422)
+
+
+def objects(hidden: bytes, *, filters: bytes = b"/FlateDecode", more: bytes = b"") -> bytes:
+    """A PDF whose catalogue lies, compressed, in a stream of objects."""
+    inside = b"1 0 " + b"<< /Type /Catalog " + hidden + b" >>"
+    packed = zlib.compress(inside)
+    if filters != b"/FlateDecode":
+        packed = packed.hex().encode() + b">"
+    return (
+        b"%PDF-1.7\n2 0 obj << /Type /ObjStm /N 1 /First 4 /Filter "
+        + filters
+        + more
+        + b" /Length %d >>\nstream\n" % len(packed)
+        + packed
+        + b"\nendstream endobj\ntrailer << /Root 1 0 R >>\n%%EOF\n"
+    )
+
+
+RUNS = (
+    b"/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>",
+    b"/AA << /O << /S /Launch /F (calc.exe) >> >>",
+    b"/Names << /EmbeddedFiles << /Names [(x) 3 0 R] >> >>",
+    b"/AA << /O << /S /J#61vaScript /J#53 (x) >> >>",
+)
+
+
+@pytest.mark.parametrize("hidden", RUNS, ids=["script", "launch", "attachment", "escaped"])
+def test_what_runs_is_found_in_compressed_objects_too(
+    world: World, operations: Colleague, hidden: bytes
+) -> None:
+    """C-14: scripts, launches and files inside an object stream, and names with escapes."""
+    organizer = unbound(world)
+    sent = send(operations, organizer, pdf=objects(hidden))
+    assert sent.status_code == 422
+    assert "可能带有脚本、附件或密码" in sent.text
+    assert world.rows("SELECT 1 FROM agreements WHERE organization_id = :o", o=organizer) == []
+    service.check_pdf(objects(b"/PageLayout /OneColumn"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        objects(b"", filters=b"[/ASCIIHexDecode /FlateDecode]"),
+        objects(b"", more=b" /DecodeParms << /Predictor 12 /Columns 4 >>"),
+        PDF.replace(b"/Root 1 0 R", b"/Root 1 0 R /Encrypt 5 0 R"),
+        PDF.replace(b"/Type /Catalog", b"/Type /Catalog /Names << /Embedded#46iles 3 0 R >>"),
+        PDF.replace(
+            b"trailer",
+            b"4 0 obj << /Length 9 >>\nstream\n"
+            + zlib.compress(bytes(200 * 2**20), 9)
+            + b"\nendstream endobj\ntrailer",
+        ),
+    ],
+    ids=["other-filter", "predictor", "encrypted", "escaped-name", "bomb"],
+)
+def test_what_cannot_be_looked_into_is_refused(data: bytes) -> None:
+    """C-14: and a bomb ends within seconds, in bounded memory."""
+    with pytest.raises(service.PdfRefused):
+        service.check_pdf(data)
+
+
+def test_a_pdf_as_programs_write_it_is_taken() -> None:
+    """C-14: compressed pages, pictures and tables of references are no reason to refuse."""
+    page = FPDF()
+    page.add_page()
+    page.set_font("helvetica", size=12)
+    page.cell(text="Agreement No. 2026-117")
+    with io.BytesIO() as drawn:
+        Image.effect_noise((900, 1200), 60).convert("RGB").save(drawn, "PNG")
+        drawn.seek(0)
+        page.image(drawn, w=120)
+    service.check_pdf(bytes(page.output()))
 
 
 def test_the_document_comes_back_as_a_file_alone_and_lies_encrypted(
