@@ -120,7 +120,17 @@ def import_page() -> Page:
 
 
 def _no_source() -> str:
-    return str(_("没有登记名单的来源和取得同意的书面承诺，或者来源单位没有生效的协议，不能导入。"))
+    return str(
+        _(
+            "请选择名单的来源：没有登记来源和取得同意的书面承诺，或者来源单位没有生效的协议，不能导入。"
+            "登记之后再选一次文件"
+        )
+    )
+
+
+def _import_again(form: ImportForm, status: int) -> Page:
+    """The form with its errors and what was chosen; a browser never sends a file's name back."""
+    return render_template("staff/assistance/import.html", form=form), status
 
 
 @staff_pages.post("/import")
@@ -133,24 +143,27 @@ def import_file() -> Page:
         csrf.check_request()
     form = _import_form()
     source_id = _uuid(form.source.data)
+    fits = form.validate()
     try:
         source = opening.require_source(web.session(), source_id)
     except opening.NoSource:
-        abort(409, description=_no_source())
-    if not form.validate():
-        return render_template("staff/assistance/import.html", form=form), 422
+        form.source.errors = [_no_source()]
+        return _import_again(form, 409)
+    if not fits:
+        return _import_again(form, 422)
     data = form.file.data.read(rows.MAX_BYTES + 1)
     try:
         scan(web.settings().scan_command, data)
         people, problems = rows.read(data)
     except FileRefused as refused:
         form.file.errors = [REFUSALS[refused.code]]
-        return render_template("staff/assistance/import.html", form=form), 422
+        return _import_again(form, 422)
     except Infected:
         form.file.errors = [_("扫描程序认为这个文件有问题，没有收下")]
-        return render_template("staff/assistance/import.html", form=form), 422
+        return _import_again(form, 422)
     except ScannerAway:
-        abort(503, description=_("文件扫描程序现在没有回应，没有收下文件，请稍后再试。"))
+        form.file.errors = [_("文件扫描程序现在没有回应，没有收下文件，请稍后重新选择文件再试")]
+        return _import_again(form, 503)
     problems += opening.taken(web.session(), people)
     refused_lines = {one.line for one in problems}
     kept = [one for one in people if one.line not in refused_lines]
@@ -178,11 +191,17 @@ def import_confirm() -> Page:
             web.session(), web.actor(), people, _uuid(form.source.data)
         )
     except opening.NoSource:
-        abort(409, description=_no_source())
+        again = _import_form()
+        again.source.errors = [_no_source()]
+        return _import_again(again, 409)
     except rows.RowsRefused:
         abort(400)
     except LoginTaken:
-        abort(409, description=_("名单里有号码刚刚开了账号，这次没有开立任何账号，请重新导入。"))
+        again = _import_form()
+        again.file.errors = [
+            _("名单里有号码刚刚开了账号，这次没有开立任何账号。请再选一次文件，那一行会被跳过")
+        ]
+        return _import_again(again, 409)
     return render_template(
         "staff/assistance/sheet.html", lines=made, problems=problems, words=PROBLEMS
     )

@@ -6,8 +6,8 @@ somebody could know. Nobody on the staff sees or chooses a password.
 
 from __future__ import annotations
 
+import hmac
 import uuid
-from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import exists, select, update
@@ -124,40 +124,6 @@ def issue_reset(
     return code if way == "callback" else None
 
 
-def issue_own(
-    session: Session, settings: Settings, actor: Actor, *, phone: str, source: str
-) -> None:
-    """Send a reset code to a number that has an account; nobody is told whether it has (C-32).
-
-    Raises `doors.CannotSend` where no SMS goes out at all, known number or not.
-    """
-    if "sms" not in settings.channels:
-        raise doors.CannotSend
-    code = totp.new_code(RESET_LENGTH)
-    with transaction(session):
-        account = assisted.by_phone(session, phone)
-        if account is not None:
-            account = assisted.public_account(session, account.id, lock=True)
-        if account is None or not _may_reset(session, account):
-            record(session, actor, "assistance.reset_code", "account", None, outcome="unknown")
-            return
-        _replace_code(
-            session,
-            account.id,
-            CodePurpose.RESET,
-            way="sms",
-            code=code,
-            life=RESET_LIFE,
-            issued_by=None,
-        )
-        # Held back beyond the budget, in silence: an answer would tell that the number is known.
-        with suppress(doors.CannotSend):
-            doors.text_code(
-                session, settings, phone=phone, kind="assisted_reset", code=code, source=source
-            )
-        record(session, actor, "assistance.reset_code", "account", account.id)
-
-
 def _may_reset(session: Session, account: Account) -> bool:
     """Tell whether the account lets its owner in, or is frozen until they reset it."""
     return account.status is AccountStatus.ACTIVE or frozen(session, account.id)
@@ -216,7 +182,8 @@ def _take(
             .values(tries=AccountCode.tries + 1)
             .returning(AccountCode.id, AccountCode.code_hash)
         ).first()
-    if account is None or row is None or bytes(row[1]) != _digest(owner, code):
+    right = row is not None and hmac.compare_digest(bytes(row[1]), _digest(owner, code))
+    if account is None or row is None or not right:
         raise CodeWrong
     # A refused password is no wrong code: the try is given back.
     with transaction(session):

@@ -150,7 +150,8 @@ def reset(account_id: uuid.UUID) -> Page:
             web.session(), web.settings(), web.actor(), account_id, form.way.data
         )
     except recovery.AccountUnknown:
-        abort(409, description=_("这个账号已停用，不能重置。"))
+        form.way.errors = [_("这个账号已停用，不能重置")]
+        return _detail(account_id, reset=form), 409
     except doors.CannotSend:
         form.way.errors = [_("短信现在发不出去，请改用回拨登记的号码念给本人")]
         return _detail(account_id, reset=form), 422
@@ -170,7 +171,7 @@ def freeze(account_id: uuid.UUID) -> Page:
     try:
         recovery.freeze(web.session(), web.actor(), account_id, reported_by="staff")
     except (recovery.AccountUnknown, recovery.NotFrozen):
-        abort(409)
+        abort(409, description=_("这个账号已经冻结、停用或注销，不必再冻结。"))
     web.flash("success", _("已冻结：全部登录已结束，材料暂停交出，已通知个人信息保护负责人"))
     return redirect(url_for("staff_assistance.show", account_id=account_id), 303)
 

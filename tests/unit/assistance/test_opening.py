@@ -127,9 +127,13 @@ def test_a_hand_out_code_ends_after_fourteen_days(
 
 
 def test_a_list_without_a_recorded_source_is_refused(world: World, clerk: Colleague) -> None:
-    """K3, S-103: 409, and nothing is read."""
+    """K3, S-103: 409, and nothing is read; said beside the field, with what to do."""
     answer = send(clerk, "手机号,姓名\n13800000001,甲\n".encode(), source_id="")
     assert answer.status_code == 409
+    assert 'id="source-error"' in answer.text
+    assert "请选择名单的来源" in answer.text
+    assert "登记名单的来源" in answer.text
+    assert 'type="file"' in answer.text
     assert world
 
 
@@ -147,7 +151,10 @@ def test_a_list_from_an_organizer_without_agreement_is_refused(
             {"o": organizer.id},
         )
         session.commit()
-    assert send(clerk, data, source_id=chosen).status_code == 409
+    refused = send(clerk, data, source_id=chosen)
+    assert refused.status_code == 409
+    # What was chosen stays chosen.
+    assert f'selected value="{chosen}"' in refused.text
     with world.session() as session:
         bind(session, organizer.id)
         session.commit()
