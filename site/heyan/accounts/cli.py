@@ -47,12 +47,19 @@ def _say(issued: service.InvitationCode) -> None:
 @accounts_cli.command("create-admin")
 @click.argument("login")
 @click.option("--name", required=True, help="The person's name, shown to colleagues.")
-def create_admin(login: str, name: str) -> None:
+@click.option(
+    "--staff-number",
+    required=True,
+    help="The person's own number at work: two accounts with one number are one person's.",
+)
+def create_admin(login: str, name: str, staff_number: str) -> None:
     """Make the administrator LOGIN and print the code with which they set their password.
 
     The first thing to run on a new site. The administrator then invites everyone else under
     /staff/people.
     """
+    if not staff_number.strip():
+        raise click.BadParameter("is empty", param_hint="--staff-number")
     with _session() as session:
         try:
             issued = service.invite(
@@ -62,6 +69,7 @@ def create_admin(login: str, name: str) -> None:
                 login=login,
                 name=name,
                 roles=[Role.ADMINISTRATOR],
+                staff_number=staff_number,
             )
         except LoginTaken as taken:
             raise click.ClickException("this login name is taken") from taken

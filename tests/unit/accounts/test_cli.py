@@ -8,6 +8,9 @@ import secrets
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from heyan.access import Realm
+from heyan.accounts.entry import find
+from heyan.accounts.twofold import same_human
 from tests.accounts import LONG, Browser, let_in
 
 
@@ -22,7 +25,8 @@ def test_the_first_administrator_is_made_by_a_command(site: Flask) -> None:
     """C-33: the code works once; the password is the person's own."""
     login = f"a{secrets.token_hex(6)}"
     run = site.test_cli_runner()
-    made = run.invoke(args=["accounts", "create-admin", login, "--name", "陈静"])
+    given = ["accounts", "create-admin", login, "--name", "陈静", "--staff-number", f"E-{login}"]
+    made = run.invoke(args=given)
     assert made.exit_code == 0, made.output
     assert (
         Browser(site)
@@ -30,9 +34,25 @@ def test_the_first_administrator_is_made_by_a_command(site: Flask) -> None:
         .status_code
         == 200
     )
-    again = run.invoke(args=["accounts", "create-admin", login, "--name", "陈静"])
+    again = run.invoke(args=given)
     assert again.exit_code != 0
     assert "taken" in again.output
+
+
+def test_a_second_account_by_command_is_the_same_person(site: Flask, db_session: Session) -> None:
+    """C-50: whoever makes accounts by command gives the staff number, as the page does."""
+    number, run = f"E-{secrets.token_hex(6)}", site.test_cli_runner()
+    made = []
+    for name in ("陈静", "陈静静"):
+        login = f"a{secrets.token_hex(6)}"
+        whole = ["accounts", "create-admin", login, "--name", name]
+        assert run.invoke(args=whole).exit_code != 0
+        assert run.invoke(args=[*whole, "--staff-number", "  "]).exit_code != 0
+        assert run.invoke(args=[*whole, "--staff-number", number]).exit_code == 0
+        found = find(db_session, Realm.STAFF, login)
+        assert found is not None
+        made.append(found.id)
+    assert same_human(db_session, *made)
 
 
 def test_a_lost_phone_is_mended_by_a_command(site: Flask, db_session: Session) -> None:
