@@ -55,7 +55,12 @@ def run() -> None:
     """Migrate the database that OWNER_DATABASE_URL (or ``-x url=``) names."""
     given = context.get_x_argument(as_dictionary=True).get("url")
     url = given or os.environ["OWNER_DATABASE_URL"]
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    # The previous release serves meanwhile: who waits for a lock makes all others wait behind it,
+    # and those give up after five seconds (`heyan.db.make_engine`). So a migration gives up first.
+    engine = create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        connect_args={"options": "-c lock_timeout=3000"},
+    )
     with engine.connect() as connection:
         context.configure(
             connection=connection,
