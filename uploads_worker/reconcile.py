@@ -1,4 +1,8 @@
-"""Compare rows and objects: what is missing, changed or known to nobody is said (S-090)."""
+"""Compare rows and objects: what is missing, changed or known to nobody is said (S-090).
+
+Documents and the parts of recordings alike. What no row knows is removed by the hourly sweep a day
+after it came; what is older still is something that the sweep does not reach, and is said here.
+"""
 
 from __future__ import annotations
 
@@ -6,56 +10,175 @@ import http
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import chain, islice
+from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select, tuple_
 
+from heyan import clock
 from heyan.audit.service import WORKER, record
+from heyan.contacts.models import Recording, RecordingPart, RecordingState
 from heyan.custody.objects import ObjectCorrupt, ObjectMissing
 from heyan.db import transaction
 from heyan.documents.models import Document
+from heyan.retention.models import ArchiveItem
 from uploads_worker.context import Context
 
 log = structlog.get_logger("worker")
 
 BATCH = 200
+# The hourly sweep has had its turns by then.
+SWEPT_BY = timedelta(hours=3)
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Go nowhere that an answer points to (C-71)."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        """Return no further request."""
+
+
 # No proxy of the environment: the store is asked as the settings name it.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Stay)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One sealed object as its row knows it; ``number`` is a recording's part, counted from 0."""
+
+    kind: str
+    subject: uuid.UUID
+    object_key: str
+    object_version: str | None
+    ciphertext_sha256: bytes
+    number: int | None = None
 
 
 def reconcile(context: Context) -> dict[str, int]:
     """Read every sealed object and check its digest; report faults to the audit trail.
 
-    Returns how many documents were looked at, and how many are missing or changed.
+    Returns how many objects were looked at, and how many are missing, changed or unknown.
     """
     found = {"checked": 0, "missing": 0, "changed": 0}
-    after = uuid.UUID(int=0)
     with ThreadPoolExecutor(context.settings.worker_threads) as pool:
-        while True:
-            with context.sessions() as session:
-                page = list(
-                    session.scalars(
-                        select(Document)
-                        .where(Document.destroyed_at.is_(None), Document.id > after)
-                        .order_by(Document.id)
-                        .limit(BATCH)
-                    )
-                )
-            for document, fault in zip(
+        for page in chain(_documents(context), _parts(context)):
+            for held, fault in zip(
                 page, pool.map(lambda one: _fault(context, one), page), strict=True
             ):
                 found["checked"] += 1
-                if fault is not None and _still(context, document):
+                if fault is not None and _still(context, held):
                     found[fault] += 1
-                    _report(context, document, fault)
-            if len(page) < BATCH:
-                break
-            after = page[-1].id
+                    _report(context, held.kind, held.subject, fault, part=held.number)
+    found["missing"] += _short(context)
+    found["unknown"] = _unknown(context)
     found["public"] = _public(context)
-    if found["missing"] or found["changed"] or found["public"]:
+    if any(found[each] for each in ("missing", "changed", "unknown", "public")):
         log.error("reconcile.faults", **found)
     return found
+
+
+def _documents(context: Context) -> Iterator[list[Held]]:
+    after = uuid.UUID(int=0)
+    while True:
+        with context.sessions() as session:
+            rows = session.scalars(
+                select(Document)
+                .where(Document.destroyed_at.is_(None), Document.id > after)
+                .order_by(Document.id)
+                .limit(BATCH)
+            ).all()
+        if not rows:
+            return
+        yield [
+            Held("document", row.id, row.object_key, row.object_version, row.ciphertext_sha256)
+            for row in rows
+        ]
+        after = rows[-1].id
+
+
+def _parts(context: Context) -> Iterator[list[Held]]:
+    after = (uuid.UUID(int=0), -1)
+    while True:
+        with context.sessions() as session:
+            rows = session.scalars(
+                select(RecordingPart)
+                .join(Recording, Recording.id == RecordingPart.recording_id)
+                .where(
+                    Recording.state == RecordingState.SEALED,
+                    tuple_(RecordingPart.recording_id, RecordingPart.number) > tuple_(*after),
+                )
+                .order_by(RecordingPart.recording_id, RecordingPart.number)
+                .limit(BATCH)
+            ).all()
+        if not rows:
+            return
+        yield [
+            Held(
+                "recording", row.recording_id, row.object_key, row.object_version,
+                row.ciphertext_sha256, row.number,
+            )
+            for row in rows
+        ]  # fmt: skip
+        after = (rows[-1].recording_id, rows[-1].number)
+
+
+def _batches(found: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(found)
+    while page := list(islice(rest, BATCH)):
+        yield page
+
+
+def _short(context: Context) -> int:
+    """Report recordings that have fewer rows of parts than they were taken in with."""
+    have = (
+        select(func.count(RecordingPart.number))
+        .where(RecordingPart.recording_id == Recording.id)
+        .scalar_subquery()
+    )
+    with context.sessions() as session:
+        short = session.scalars(
+            select(Recording.id).where(
+                Recording.state == RecordingState.SEALED, have != Recording.part_count
+            )
+        ).all()
+    for recording_id in short:
+        _report(context, "recording", recording_id, "missing")
+    return len(short)
+
+
+def _unknown(context: Context) -> int:
+    """Report sealed objects that no living row names, long after the sweep should have come."""
+    limit = clock.now() - timedelta(hours=context.settings.orphan_hours) - SWEPT_BY
+    old = (one.key for one in context.objects.list_sealed() if one.modified < limit)
+    count = 0
+    for keys in _batches(old):
+        with context.sessions() as session:
+            known = {
+                *session.scalars(select(Document.object_key).where(
+                    Document.object_key.in_(keys), Document.destroyed_at.is_(None)
+                )),
+                *session.scalars(select(ArchiveItem.object_key).where(
+                    ArchiveItem.object_key.in_(keys), ArchiveItem.destroyed_at.is_(None)
+                )),
+                *session.scalars(
+                    select(RecordingPart.object_key)
+                    .join(Recording, Recording.id == RecordingPart.recording_id)
+                    .where(
+                        RecordingPart.object_key.in_(keys),
+                        Recording.state == RecordingState.SEALED,
+                    )
+                ),
+            }  # fmt: skip
+        for key in sorted(set(keys) - known):
+            count += 1
+            with context.sessions() as session, transaction(session):
+                record(session, WORKER, "objects.unknown", "object", key[:64], outcome="failed")
+    return count
 
 
 def _public(context: Context) -> int:
@@ -86,10 +209,10 @@ def _answers(address: str) -> bool:
         return False
 
 
-def _fault(context: Context, document: Document) -> str | None:
+def _fault(context: Context, held: Held) -> str | None:
     try:
         context.objects.get_sealed(
-            document.object_key, document.object_version, sha256=bytes(document.ciphertext_sha256)
+            held.object_key, held.object_version, sha256=bytes(held.ciphertext_sha256)
         )
     except ObjectMissing:
         return "missing"
@@ -98,21 +221,30 @@ def _fault(context: Context, document: Document) -> str | None:
     return None
 
 
-def _still(context: Context, seen: Document) -> bool:
+def _still(context: Context, seen: Held) -> bool:
     """Tell whether the row is what it was: destroyed or sealed anew meanwhile is no fault."""
     with context.sessions() as session:
-        row = session.get(Document, seen.id)
-    return row is not None and row.destroyed_at is None and row.object_key == seen.object_key
+        if seen.kind == "document":
+            row = session.get(Document, seen.subject)
+            return (
+                row is not None and row.destroyed_at is None and row.object_key == seen.object_key
+            )
+        recording = session.get(Recording, seen.subject)
+        part = session.get(RecordingPart, (seen.subject, seen.number))
+        return (
+            recording is not None
+            and recording.state is RecordingState.SEALED
+            and part is not None
+            and part.object_key == seen.object_key
+        )
 
 
-def _report(context: Context, document: Document, fault: str) -> None:
+def _report(
+    context: Context, kind: str, subject: uuid.UUID, fault: str, *, part: int | None = None
+) -> None:
+    more: dict[str, Any] = {} if part is None else {"part": part}
     with context.sessions() as session, transaction(session):
         record(
-            session,
-            WORKER,
-            "documents.reconcile",
-            "document",
-            document.id,
-            outcome="failed",
-            fault=fault,
-        )
+            session, WORKER, f"{kind}s.reconcile", kind, subject, outcome="failed", fault=fault,
+            **more,
+        )  # fmt: skip

@@ -22,11 +22,13 @@ from heyan.contacts.vault import RECORDING_PART, sealing_key
 from heyan.custody.audio import FORMATS
 from heyan.custody.sealing import UntrustedVaultKey
 from tests.accounts import quick
+from tests.conftest import Clock
 from tests.contacts import LOG, act, attach, entry, sound
 from tests.enrolment import World, words_of
 from tests.staff import Colleague, colleague
 from tests.worker import audit_of
 from uploads_worker import contacts as contacts_end
+from uploads_worker import reconcile
 from uploads_worker import recordings as worker
 from uploads_worker.context import Context
 from uploads_worker.keyring import KeyDestroyed
@@ -493,3 +495,43 @@ def test_two_hundred_megabytes_pass_through_little_memory(
             tracemalloc.stop()
     assert opened.digest() == digest.digest()
     assert peak < 80 * MIB, f"{peak / MIB:.0f} MiB at the peak"
+
+
+def test_a_lost_changed_or_unknown_part_is_reported(
+    world: World, context: Context, clerk: Colleague, clock: Clock
+) -> None:
+    """S-090: parts of recordings as documents are; a lost row, a lost object, one of nobody's."""
+    found = []
+    for _each in range(4):
+        call = agreed(clerk)
+        assert attach(clerk, call, sound("mp3", RECORDING_PART + 100)).status_code == 303
+        found.append(kept(world, call))
+    good, gone, flipped, short = found
+    lost = parts_of(world, gone)[1]
+    context.objects.destroy_sealed(lost)
+    touched = parts_of(world, flipped)[0]
+    data = bytearray(context.objects.get_sealed(touched))
+    data[200] ^= 1
+    context.objects.destroy_sealed(touched)
+    context.objects.put_sealed(touched, bytes(data))
+    unknown = parts_of(world, short)[1]
+    with world.owner.begin() as connection:
+        connection.execute(
+            text("UPDATE recording_parts SET object_version = NULL WHERE object_key = :k"),
+            {"k": touched},
+        )
+        connection.execute(
+            text("DELETE FROM recording_parts WHERE object_key = :k"), {"k": unknown}
+        )
+    clock.move(timedelta(hours=context.settings.orphan_hours + 4))
+    result = reconcile.reconcile(context)
+    assert result["missing"] >= 2
+    assert result["changed"] >= 1
+    assert audit_of(world, "recordings.reconcile", good) == []
+    (said,) = audit_of(world, "recordings.reconcile", gone)
+    assert (said["fault"], said["part"]) == ("missing", 1)
+    (said,) = audit_of(world, "recordings.reconcile", flipped)
+    assert (said["fault"], said["part"]) == ("changed", 0)
+    assert audit_of(world, "recordings.reconcile", short)[0]["fault"] == "missing"
+    assert audit_of(world, "objects.unknown", unknown)
+    assert worker.remove_orphans(context) >= 1
