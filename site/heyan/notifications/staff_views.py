@@ -27,7 +27,7 @@ REASONS = {
     "broken": _l("发送程序出错"),
     "unknown": _l("中断过两次，不知道是否发出"),
     "server_away": _l("服务器连不上"),
-    "tls_unverified": _l("服务器证书没有通过核对，没有发出；请核对 MESSAGE_CA 和服务器证书"),
+    "tls_unverified": _l("服务器证书没有通过核对，没有发出；请核对 MESSAGE_CA_FILE 和服务器证书"),
     "no_tls": _l("服务器不提供加密连接（STARTTLS），没有发出，稍后再试"),
     "sign_in_refused": _l("服务器不接受我们的账号"),
     "address_refused": _l("对方服务器不接受这个地址"),
