@@ -201,7 +201,7 @@ def check_audit(root: Root, path: Path) -> str:
     if sealed != seq:
         raise Wrong(f"the root did not seal the end: places after {sealed} are unproven")
     if times.fault:
-        raise Wrong(f"the chain holds, but time steps back: {times.fault}")
+        raise Wrong(f"{seq} entries, the chain holds, but time steps back: {times.fault}{note}")
     return f"{seq} entries, sealed up to the last, times run forward{note}"
 
 
