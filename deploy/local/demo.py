@@ -20,7 +20,8 @@ from heyan import clock, create_app, db
 from heyan.access import Realm, Role, Scenario
 from heyan.agreements import service as agreements
 from heyan.approvals import grants
-from heyan.assessments import drafting as assessments
+from heyan.assessments import drafting
+from heyan.assessments import service as assessments
 from heyan.events import asking, editing
 from heyan.events.models import Event
 from heyan.organizations import service as organizations
@@ -210,9 +211,9 @@ def _event(demo: _Demo, wanted: DemoEvent) -> uuid.UUID:
 def _assess(demo: _Demo, event: Event) -> None:
     """Weigh an event's documents as operations does, and have the privacy officer confirm it."""
     with force_locale("zh_CN"):
-        facts = assessments.drafted(event)
-    row = assessments.service.write(demo.session, demo.staff["operations"].actor, facts)
-    assessments.service.confirm(demo.session, demo.staff["privacy_officer"].actor, row.id)
+        facts = drafting.drafted(event)
+    row = assessments.write(demo.session, demo.staff["operations"].actor, facts)
+    assessments.confirm(demo.session, demo.staff["privacy_officer"].actor, row.id)
 
 
 def _recipient(demo: _Demo, context: Context, owner: DemoPerson, home: Path) -> dict[str, str]:

@@ -17,6 +17,7 @@ from deploy.local.demo_desks import EVIDENCE
 from deploy.local.demo_people import DemoPerson
 from heyan import clock
 from heyan.agreements import service as agreements
+from heyan.assessments import minors
 from heyan.assessments import service as assessments
 from heyan.audit.service import WORKER, record
 from heyan.exports import service as exports
@@ -34,7 +35,7 @@ from heyan.safety import service as safety
 from heyan.safety.models import FlagAct, FlagKind
 from heyan.settings import Settings
 from heyan.viewings import keys
-from uploads_worker import safety_flags
+from uploads_worker import safety_flags, sweep
 from uploads_worker.context import Context
 
 DAY = timedelta(days=1)
@@ -62,6 +63,12 @@ def fill(cases: Cases, worker: Context) -> None:
     _rights(cases)
     _second_persons(cases)
     _keys(cases)
+    year = minors.year_due(clock.now())
+    if year < clock.local(clock.now()).year:
+        officer = cases.staff["privacy_officer"].actor
+        minors.finish(cases.session, officer, year, "本站当年没有运行，没有未成年人的信息。")
+    # The first of its hourly turns: until it was, the desks say that nothing was swept yet.
+    sweep.sweep(worker)
 
 
 def _risk(cases: Cases, worker: Context) -> None:

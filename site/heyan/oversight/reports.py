@@ -107,7 +107,7 @@ def make(session: Session, actor: Actor, since: datetime, until: datetime, *, fo
                 for key, words, _begins in GROUPS
             ],
             days=[(row[0], row[1]) for row in days],
-            outcomes=[(_outcome(row[0]), row[1]) for row in outcomes],
+            outcomes=_in_words([(row[0], row[1]) for row in outcomes]),
             readers=[(str(row[0]), row[1], row[2]) for row in readers[:MOST]],
             more_readers=len(readers) > MOST,
             alerts=[(str(one.words), raised.get(one.key, 0)) for one in rules.RULES],
@@ -130,9 +130,19 @@ def _reading() -> ColumnElement[bool]:
     )
 
 
-def _outcome(value: str) -> str:
-    words = {"done": _("已完成"), "denied": _("被拒绝"), "failed": _("失败"), "exists": _("已存在")}
-    return str(words.get(value, value))
+def _in_words(outcomes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Add outcomes up by what they are called: how a call or a case ended is an act done."""
+    words = {
+        "denied": _("被拒绝"),
+        "refused": _("被拒绝"),
+        "failed": _("失败"),
+        "exists": _("已存在"),
+    }
+    found: dict[str, int] = {}
+    for value, count in outcomes:
+        said = words.get(value, _("已完成"))
+        found[said] = found.get(said, 0) + count
+    return list(found.items())
 
 
 def _overdue(session: Session) -> list[tuple[str, int]]:

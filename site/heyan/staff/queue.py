@@ -202,7 +202,8 @@ def _audit(session: Session, _person: SignedIn) -> Iterator[Waiting]:
     chain = audit.chain_state(session)
     yield Waiting(
         _("还没有串进审计链的记录"),
-        chain.unchained,
+        # A few always wait for the worker's next turn; they are nobody's to do.
+        chain.unchained if chain.late else 0,
         chain.unchained if chain.late else 0,
         url_for("audit.index"),
     )
@@ -235,8 +236,10 @@ def _safety(session: Session, _person: SignedIn) -> Iterator[Waiting]:
 
 def _keeping(session: Session, person: SignedIn) -> Iterator[Waiting]:
     found = keeping.figures(session)
-    left = found.total or int(found.late or bool(found.failed))
-    yield Waiting(_("过了最后一天还没有销毁的"), left, left, url_for("retention.index"))
+    address = url_for("retention.index")
+    yield Waiting(_("过了最后一天还没有销毁的"), found.total, found.total, address)
+    if found.late or found.failed:
+        yield Waiting(_("没有按时做完的清理任务"), 1, 1, address)
     waiting = holds.waiting_count(session, person.account_id)
     yield Waiting(_("等另一人批准的保全"), waiting, 0, url_for("retention.hold_list"))
 
