@@ -60,7 +60,9 @@ def upgrade() -> None:
         "proofs",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
-            "purpose", sa.Enum("verify", "reset", "sign_in", name="proof_purpose"), nullable=False
+            "purpose",
+            sa.Enum("verify", "reset", "sign_in", "new_number", name="proof_purpose"),
+            nullable=False,
         ),
         _account(True, "proofs"),
         sa.Column(

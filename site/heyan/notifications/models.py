@@ -55,13 +55,15 @@ class Reach(Base):
 class ProofPurpose(enum.Enum):
     """What a code or link proves: that an address, a reset or a report of theft is one's own.
 
-    `SIGN_IN` is the second factor of one session and of no other.
+    `SIGN_IN` is the second factor of one session and of no other. `NEW_NUMBER` goes to a number
+    that is to become the account's.
     """
 
     VERIFY = "verify"
     RESET = "reset"
     FREEZE = "freeze"
     SIGN_IN = "sign_in"
+    NEW_NUMBER = "new_number"
 
 
 class Proof(Base):

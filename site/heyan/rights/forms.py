@@ -15,10 +15,10 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, Regexp
 
 from heyan import clock
-from heyan.forms import Form, PhoneField, normalise_phone, strip
+from heyan.forms import Form, PhoneField, strip
 from heyan.rights import wording
 from heyan.rights.models import (
     DeletionGround,
@@ -52,13 +52,30 @@ class DeleteForm(Form):
         return DeletionGround(self.ground.data)
 
 
+class NumberForm(Form):
+    """The new number of an account."""
+
+    phone = PhoneField(_l("新的手机号"), validators=[DataRequired(_l("请填写新的手机号"))])
+
+
+class CodeForm(Form):
+    """The code that came to the new number."""
+
+    code = StringField(
+        _l("新号码收到的 6 位数字"),
+        validators=[Regexp(r"[0-9]{6}$", message=_l("请填写短信里的 6 位数字"))],
+        filters=[strip],
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric", "maxlength": "6"},
+    )
+
+
 class CorrectForm(Form):
     """What is wrong, and what is right."""
 
     subject = RadioField(_l("要更正哪一项"), validators=[InputRequired(_l("请选择要更正的一项"))])
     wanted = StringField(
         _l("正确的内容"),
-        description=_l("出生日期请写成 2012-03-04 这样；手机号请写 11 位号码"),
+        description=_l("出生日期请写成 2012-03-04 这样"),
         filters=[strip],
         validators=[DataRequired(_l("请填写正确的内容")), Length(max=60)],
     )
@@ -71,12 +88,7 @@ class CorrectForm(Form):
     def validate_wanted(self, field: StringField) -> None:
         """Check the new value as what it is to be."""
         subject, text = (self.subject.data or "").partition(":")[0], field.data or ""
-        if subject == "account_phone":
-            try:
-                self.value = normalise_phone(text)
-            except ValueError as error:
-                raise ValidationError(str(error)) from error
-        elif subject == "student_birth_date":
+        if subject == "student_birth_date":
             try:
                 born = parse_day(text)
             except ValueError as error:

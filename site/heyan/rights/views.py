@@ -21,6 +21,7 @@ from heyan.rights import (
     copies,
     effects,
     holdings,
+    number_views,
     parties,
     receipt_views,
     wording,
@@ -38,6 +39,7 @@ __all__ = ["organizer_pages", "public_pages", "staff_pages"]
 
 public_pages = Blueprint("rights", __name__)
 receipt_views.add_to(public_pages)
+number_views.add_to(public_pages)
 Page = str | Response | tuple[str, int]
 P = Permission
 COPIES_A_DAY = "5/day"
@@ -169,7 +171,6 @@ def correct() -> Page:
     own = students.list_students(session, mine)
     form.subject.choices = [
         (acts.NAME, _("账号的称呼（立即生效）")),
-        (acts.PHONE, _("账号的手机号（我们回拨核对后更改）")),
     ]
     for one in own:
         free = acts.may_change_at_once(session, one)

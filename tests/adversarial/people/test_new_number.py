@@ -10,6 +10,7 @@ from heyan.access import Role
 from heyan.accounts.models import Account
 from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
+from tests.rights import fresh
 from tests.staff import colleague
 
 
@@ -25,7 +26,7 @@ def test_a_number_asked_for_by_whoever_has_the_session_is_slow_and_takes_two_cle
     """C-34, C-39, Q2, G2: not at once, not by one clerk, and its owner can stop it."""
     old, new = phone_of(world, person), f"137{uuid.uuid4().int % 100_000_000:08d}"
     clerk, other = colleague(world, Role.SERVICE), colleague(world, Role.SERVICE)
-    sent = person.post("/me/data/correct", subject="account_phone", wanted=new, words="换号了")
+    sent = fresh(world, person).post("/me/data/phone", phone=new)
     request_id = sent.headers["Location"].rsplit("/", 1)[1]
     page = f"/staff/rights/{request_id}"
     assert clerk.post(f"{page}/carry-out", page=page).status_code == 303
@@ -53,7 +54,7 @@ def test_two_requests_at_the_desk_begin_one_change(world: World, person: Person)
     statuses = []
     for _ in range(2):
         new = f"137{uuid.uuid4().int % 100_000_000:08d}"
-        sent = person.post("/me/data/correct", subject="account_phone", wanted=new, words="换号")
+        sent = fresh(world, person).post("/me/data/phone", phone=new)
         page = f"/staff/rights/{re.findall('[0-9a-f-]{36}', sent.headers['Location'])[0]}"
         statuses.append(clerk.post(f"{page}/carry-out", page=page).status_code)
     assert statuses == [303, 409]

@@ -347,3 +347,39 @@ def test_addresses_go_after_thirty_days_and_states_after_a_year(
     messages.expire(worker)
     with worker.sessions() as session:
         assert session.query(Message).count() == 0
+
+
+def test_a_new_number_is_proven_by_a_code_before_anybody_is_asked_to_change_it(
+    somebody: Reachable, worker: Context, owner_engine: Engine, sms: SmsService
+) -> None:
+    """C-34, C-39, C-45, G2: a fresh second step, a code to the new number, tries counted."""
+    page, code_page = "/me/data/phone", "/me/data/phone/code"
+    new = some_phone()
+    asked = "SELECT count(*) FROM rights_requests WHERE subject = 'account_phone'"
+
+    def requests() -> int:
+        with owner_engine.connect() as connection:
+            return int(connection.execute(text(asked)).scalar_one())
+
+    before = requests()
+    unproven = somebody.browser.get(page)
+    assert unproven.status_code == 302
+    assert "step-up" in unproven.headers["Location"]
+    stepped_up(somebody, page)
+    assert somebody.browser.post(page, page=page, phone="12345").status_code == 422
+    assert somebody.browser.post(page, page=page, phone=new).status_code == 303
+    work(worker, owner_engine)
+    (message,) = sms.to(new)
+    assert sms.to(somebody.phone) == []
+    right = re.findall(r"[0-9]{6}", message["TemplateParam"])[0]
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+    refused = somebody.browser.post(code_page, page=code_page, code=wrong)
+    assert refused.status_code == 422
+    assert requests() == before
+    taken = somebody.browser.post(code_page, page=code_page, code=right)
+    assert taken.status_code == 303
+    assert "/me/data/requests/" in taken.headers["Location"]
+    assert requests() == before + 1
+    # Used up: a second time it asks for nothing.
+    assert somebody.browser.post(code_page, page=code_page, code=right).status_code == 422
+    assert requests() == before + 1

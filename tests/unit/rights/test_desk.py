@@ -21,7 +21,7 @@ from heyan.rights.models import RefusalGround, RightsCheck, RightsKind
 from heyan.rights.states import WrongState
 from tests.conftest import Clock
 from tests.enrolment import Person, World, words_of
-from tests.rights import handed_over, number_on, received, registered
+from tests.rights import fresh, handed_over, number_on, received, registered
 from tests.staff import Colleague, colleague
 from uploads_worker import rights_watch
 from uploads_worker.context import Context
@@ -67,9 +67,7 @@ def test_a_call_makes_the_same_record_as_the_page(
     """S-050, G7, L-17: one table, one clock, whichever way it came."""
     by_phone = received(staff, kind="correct", phone=phone_of(world, person))
     student = person.student("李小")
-    sent = person.post(
-        "/me/data/correct", subject="account_phone", wanted="13700001111", words="换号了"
-    )
+    sent = fresh(world, person).post("/me/data/phone", phone="13700001111")
     assert sent.status_code == 303
     assert student
     by_web = sent.headers["Location"].rsplit("/", 1)[1]
@@ -239,6 +237,30 @@ def test_what_is_late_is_reminded_of_and_goes_up(
         )
         assert len(told) == 1
     assert row_of(world, request_id).escalated_at is not None  # type: ignore[attr-defined]
+
+
+def test_what_was_acknowledged_late_is_named_again_three_days_before_its_day(
+    world: World, context: Context, staff: Colleague, clock: Clock
+) -> None:
+    """G7, S-009: the first reminder, of the acknowledgement, does not use up the second."""
+    request_id = received(staff, kind="complaint")
+
+    def told() -> int:
+        rights_watch.tend(context)
+        rows = world.rows(
+            "SELECT 1 FROM notices WHERE account_id = :a AND kind = 'rights_due'"
+            " AND params->>'rights_request_id' = :r",
+            a=staff.account_id,
+            r=request_id,
+        )
+        return len(rows)
+
+    assert told() == 0
+    clock.move(timedelta(days=9))
+    assert told() == told() == 1
+    due_at = row_of(world, request_id).due_at  # type: ignore[attr-defined]
+    clock.move(due_at - timedelta(days=2) - clocks.now())
+    assert told() == told() == 2
 
 
 def test_a_refusal_needs_a_ground_its_text_and_a_second_person(
