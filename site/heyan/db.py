@@ -185,11 +185,11 @@ def personal(category: str, /, *args: Any, **kwargs: Any) -> MappedColumn[Any]:
 # --- engine and transactions -----------------------------------------------------------------
 
 
-def make_engine(url: str, *, pool_size: int = 8, echo: bool = False) -> Engine:
+def make_engine(url: str, *, pool_size: int = 8, echo: bool = False, ping: bool = True) -> Engine:
     """Return an engine for a ``postgresql://`` URL.
 
     A statement may run 15 s, wait 5 s for a lock and idle 30 s inside a transaction, so that one
-    stuck request cannot hold the others.
+    stuck request cannot hold the others. Without *ping* a connection that is gone shows in use.
     """
     if url.startswith("postgresql://"):
         url = "postgresql+psycopg://" + url.removeprefix("postgresql://")
@@ -197,7 +197,7 @@ def make_engine(url: str, *, pool_size: int = 8, echo: bool = False) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=8,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         pool_timeout=10,
         pool_recycle=1800,
         echo=echo,

@@ -20,7 +20,7 @@ from heyan import bodies, cookies, csrf, web
 from heyan.access import Permission, Realm, Requirement, requirement_of
 from heyan.accounts import networks, sessions
 from heyan.accounts.sessions import SignedIn
-from heyan.audit.service import record
+from heyan.audit.service import add, record
 from heyan.db import transaction
 from heyan.policies import standing
 from heyan.winddown import door
@@ -218,18 +218,19 @@ def _check_csrf() -> None:
 
 
 def _note_shown(response: Response) -> None:
-    """Write down whose data the page shows, committed before a byte of it leaves (I4, S-092).
+    """Wait until whose data the page shows is on record, before a byte of it leaves (I4, S-092).
 
-    Last of all, so that the page's reading and this are one transaction with one commit. What
-    cannot be written down is not shown: the error takes the page's place (C-66).
+    It was sent when the page began (`web.shows`). What cannot be written down is not shown: the
+    error takes the page's place (C-66).
     """
-    shown = g.pop("shown", None)
-    if shown is None or response.status_code in (403, 404) or response.status_code >= 500:
-        return  # an error's own page, which shows nobody
-    action, kind, subject_id, details = shown
+    if "shown" not in g or response.status_code in (403, 404) or response.status_code >= 500:
+        return  # nobody is shown, not even on the page of an error
+    entry, ahead = g.pop("shown")
+    if ahead is not None and ahead.arrived():
+        return
     session = web.session()
     with transaction(session):
-        record(session, web.actor(), action, kind, subject_id, **details)
+        add(session, entry)
 
 
 def _leave(response: Response) -> Response:

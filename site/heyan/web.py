@@ -14,7 +14,8 @@ from flask_login import current_user
 from sqlalchemy.orm import Session, sessionmaker
 
 from heyan.accounts.sessions import SignedIn
-from heyan.audit.service import Actor
+from heyan.audit.ahead import Ahead
+from heyan.audit.service import Actor, values
 from heyan.consent.service import Evidence
 from heyan.db import make_engine
 
@@ -40,6 +41,8 @@ class Heyan:
         self.counters: sessionmaker[Session] = sessionmaker(
             make_engine(settings.database_url, pool_size=2)
         )
+        # Entries of what pages show; no page holds one while it waits for another connection.
+        self.ahead = make_engine(settings.database_url, ping=False)
         self._objects: ObjectStore | None = None
 
     @property
@@ -122,10 +125,11 @@ def actor() -> Actor:
 def shows(action: str, kind: str, subject_id: object | None = None, **details: Any) -> None:
     """Say whose data this page shows, once a page; ``details`` as `audit.service.record` has them.
 
-    The door writes the entry when the page is made, and no page leaves without it (S-092): see
-    `guard`. *action* ends as one of `audit.service.LOOKS` does.
+    The entry is on its way from here; the door (`guard`) waits for it, and no page leaves without
+    it (I4, S-092). *action* ends as one of `audit.service.LOOKS` does.
     """
-    g.shown = (action, kind, subject_id, details)
+    entry = values(actor(), action, kind, subject_id, **details)
+    g.shown = (entry, Ahead.send(heyan().ahead, entry))
 
 
 def evidence() -> Evidence:
@@ -163,6 +167,9 @@ def init_teardown(app: Flask) -> None:
 
     @app.teardown_appcontext
     def close(_error: BaseException | None) -> None:
+        _entry, ahead = g.pop("shown", (None, None))
+        if ahead is not None:
+            ahead.arrived()
         for name in ("db", "reading"):
             held: Any = g.pop(name, None)
             if held is not None:

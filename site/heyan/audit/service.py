@@ -53,22 +53,41 @@ def record(
     never a person's values. Whom else it concerns stands in ``ids``, by which entries are found.
     """
     session.flush()
-    session.execute(
-        _ENTRY,
-        {
-            "at": clock.now(),
-            "actor_kind": actor.kind,
-            "actor_id": actor.id,
-            "action": action,
-            "subject_kind": subject_kind,
-            "subject_id": None if subject_id is None else str(subject_id),
-            "outcome": outcome,
-            "reason": reason,
-            "request_id": actor.request_id,
-            "source": actor.source,
-            "details": {key: _plain(value) for key, value in details.items()},
-        },
+    add(
+        session,
+        values(actor, action, subject_kind, subject_id, outcome=outcome, reason=reason, **details),
     )
+
+
+def values(
+    actor: Actor,
+    action: str,
+    subject_kind: str,
+    subject_id: object | None,
+    *,
+    outcome: str = "done",
+    reason: str | None = None,
+    **details: Any,
+) -> dict[str, Any]:
+    """Return the columns of an entry that is made now."""
+    return {
+        "at": clock.now(),
+        "actor_kind": actor.kind,
+        "actor_id": actor.id,
+        "action": action,
+        "subject_kind": subject_kind,
+        "subject_id": None if subject_id is None else str(subject_id),
+        "outcome": outcome,
+        "reason": reason,
+        "request_id": actor.request_id,
+        "source": actor.source,
+        "details": {key: _plain(value) for key, value in details.items()},
+    }
+
+
+def add(session: Session, entry: dict[str, Any]) -> None:
+    """Send an entry (`values`) in the session's transaction."""
+    session.execute(_ENTRY, entry)
 
 
 def _plain(value: Any) -> Any:

@@ -84,10 +84,11 @@ def _person(account_id: uuid.UUID) -> Person:
 @requires(MEMBERS, step_up=True)
 def member(account_id: uuid.UUID) -> str:
     """Show one member and what can be done."""
+    shown = _person(account_id)
     web.shows("organizations.shown", "account", account_id)
     return render_template(
         "organizations/member.html",
-        person=_person(account_id),
+        person=shown,
         roles=ROLE_NAMES,
         myself=account_id == web.account_id(),
         lost=LostFactorForm(),
