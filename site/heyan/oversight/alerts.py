@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, String, cast, extract, func, or_, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, String, cast, distinct, extract, func, or_, select, text
+from sqlalchemy.orm import Session, aliased
 
 from heyan import clock
 from heyan.access import Role
 from heyan.accounts import service as accounts
 from heyan.approvals.grants import roles_of, tell
+from heyan.approvals.models import AccessRequest, AccessRequestSubject
 from heyan.audit.models import AuditEntry
 from heyan.audit.service import Actor, record
 from heyan.db import transaction
@@ -136,21 +137,20 @@ def _raise(
 
 
 def watch_openings(session: Session, actor: Actor) -> bool:
-    """Count what the worker opened in the last hour, outside the worker, and raise when too much.
+    """Count what the worker opened without a reason in the last hour; raise when too much.
 
-    Asked by the web, from rows that the worker must write to hand anything over.
+    Asked by the web, outside the worker, from rows that the worker must write to hand anything
+    over.
     """
     rule = BY_KEY["openings"]
     now = clock.now()
-    opened = select(func.count()).where(
-        CustodyEvent.step.in_(_OPENED), CustodyEvent.at > now - rule.window
-    )
-    found = session.scalar(opened) or 0
+    found = unasked_openings(session, now - rule.window)
     if found <= rule.most:
         return False
     with transaction(session):
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('staff-alerts', 0))"))
         return _raise(session, actor, rule, None, now, found)
+
 
 def unasked_openings(session: Session, since: datetime) -> int:
     """Return by how many the openings from *since* on exceed those that had a reason.
@@ -207,7 +207,6 @@ def overdue(row: StaffAlert) -> bool:
     return row.closed_at is None and row.raised_at < clock.now() - BY_KEY[row.rule].look_within
 
 
-
 def close(
     session: Session,
     actor: Actor,
@@ -259,9 +258,9 @@ def get(session: Session, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
     row = session.get(StaffAlert, alert_id)
     if row is None:
         raise AlertUnknown
+    rule = BY_KEY[row.rule]
     if row.subject_id is not None:
         return row, []
-    rule = BY_KEY[row.rule]
     acts = session.execute(
         select(AuditEntry.action, func.count())
         .where(

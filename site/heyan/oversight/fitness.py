@@ -6,9 +6,11 @@ Asked by the web and by the worker each time an approval is looked at, so what e
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -23,48 +25,70 @@ class NotFit(Exception):
         self.lacking = lacking
 
 
-def valid_until(session: Session, account_id: uuid.UUID) -> dict[TrainingKind, datetime]:
-    """Return until when this person's courses and exams count, the latest of each kind."""
+def valid_until(
+    session: Session, account_ids: Collection[uuid.UUID]
+) -> dict[tuple[uuid.UUID, TrainingKind], datetime]:
+    """Return until when people's courses and exams count, the latest of each kind."""
     rows = session.execute(
-        select(Training.kind, func.max(Training.valid_until))
-        .where(Training.account_id == account_id)
-        .group_by(Training.kind)
+        select(Training.account_id, Training.kind, func.max(Training.valid_until))
+        .where(Training.account_id.in_(account_ids))
+        .group_by(Training.account_id, Training.kind)
     )
-    return {row[0]: row[1] for row in rows}
+    return {(account_id, kind): until for account_id, kind, until in rows}
 
 
-def unaccepted(session: Session, account_id: uuid.UUID) -> list[InternalRule]:
-    """Return the newest version of each rule that this person has not accepted."""
+def _newest() -> Select[InternalRule]:
     newest = (
         select(InternalRule.title, func.max(InternalRule.version).label("version"))
         .group_by(InternalRule.title)
         .subquery()
     )
+    return select(InternalRule).join(
+        newest,
+        (newest.c.title == InternalRule.title) & (newest.c.version == InternalRule.version),
+    )
+
+
+def unaccepted(session: Session, account_id: uuid.UUID) -> list[InternalRule]:
+    """Return the newest version of each rule that this person has not accepted."""
     accepted = select(RuleAcknowledgement.rule_id).where(
         RuleAcknowledgement.rule_id == InternalRule.id,
         RuleAcknowledgement.account_id == account_id,
     )
     return list(
         session.scalars(
-            select(InternalRule)
-            .join(
-                newest,
-                (newest.c.title == InternalRule.title) & (newest.c.version == InternalRule.version),
-            )
-            .where(~accepted.exists())
-            .order_by(InternalRule.due_at, InternalRule.id)
+            _newest().where(~accepted.exists()).order_by(InternalRule.due_at, InternalRule.id)
         )
     )
 
 
 def lacking(session: Session, account_id: uuid.UUID) -> frozenset[str]:
     """Return what keeps this person from L3: course, exam, rule; nothing when they are fit."""
+    return lacking_of(session, (account_id,))[account_id]
+
+
+def lacking_of(
+    session: Session, account_ids: Collection[uuid.UUID]
+) -> dict[uuid.UUID, frozenset[str]]:
+    """Return the same of many people, in three queries for all of them."""
     now = clock.now()
-    until = valid_until(session, account_id)
-    missing = {kind.value for kind in TrainingKind if kind not in until or until[kind] <= now}
-    if any(rule.due_at <= now for rule in unaccepted(session, account_id)):
-        missing.add("rule")
-    return frozenset(missing)
+    until = valid_until(session, account_ids)
+    due = session.scalars(
+        _newest().where(InternalRule.due_at <= now).with_only_columns(InternalRule.id)
+    ).all()
+    accepted = Counter(
+        session.scalars(
+            select(RuleAcknowledgement.account_id).where(
+                RuleAcknowledgement.rule_id.in_(due),
+                RuleAcknowledgement.account_id.in_(account_ids),
+            )
+        )
+    )
+    return {
+        one: frozenset(kind.value for kind in TrainingKind if until.get((one, kind), now) <= now)
+        | ({"rule"} if accepted[one] < len(due) else set())
+        for one in account_ids
+    }
 
 
 def require_fit(session: Session, account_id: uuid.UUID) -> None:

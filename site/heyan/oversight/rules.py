@@ -58,8 +58,12 @@ RULES = (
     AlertRule("own_name", _l("查看了与自己同名的人的信息"), 0, DAY, REVEALS, mark="own_name"),
     AlertRule("denials", _l("一小时内被拒绝 5 次"), 4, HOUR, outcome="denied"),
     AlertRule(
-        "openings", _l("处理机一小时内打开的材料超过 10000 份"), 10_000, HOUR, actor_kind="worker"
+        "openings",
+        _l("处理机一小时内没有缘由就打开的材料超过 20 份"),
+        20,
+        HOUR,
+        actor_kind="worker",
     ),
+    UNLAWFUL,
 )
 BY_KEY = {rule.key: rule for rule in RULES}
-    UNLAWFUL,

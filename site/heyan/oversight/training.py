@@ -140,23 +140,25 @@ def colleagues(session: Session) -> list[Account]:
 
 def standings(session: Session) -> list[Standing]:
     """Return what each colleague has and lacks."""
-    return [_standing(session, one) for one in colleagues(session)]
-
-
-def _standing(session: Session, account: Account) -> Standing:
-    until = fitness.valid_until(session, account.id)
-    return Standing(
-        account.id,
-        account.name or "",
-        until.get(TrainingKind.COURSE),
-        until.get(TrainingKind.EXAM),
-        fitness.lacking(session, account.id),
-    )
+    people = colleagues(session)
+    ids = [one.id for one in people]
+    until, lacking = fitness.valid_until(session, ids), fitness.lacking_of(session, ids)
+    return [
+        Standing(
+            one.id,
+            one.name or "",
+            until.get((one.id, TrainingKind.COURSE)),
+            until.get((one.id, TrainingKind.EXAM)),
+            lacking[one.id],
+        )
+        for one in people
+    ]
 
 
 def overdue(session: Session) -> int:
     """Return how many colleagues lack something, so that L3 is off for them."""
-    return sum(bool(fitness.lacking(session, one.id)) for one in colleagues(session))
+    found = fitness.lacking_of(session, [one.id for one in colleagues(session)])
+    return sum(map(bool, found.values()))
 
 
 __all__ = [

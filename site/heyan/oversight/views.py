@@ -253,9 +253,10 @@ def finding(finding_id: uuid.UUID) -> Page:
 def own_training() -> Page:
     """Show one's own course, exam and the rules that wait to be accepted."""
     session, me = web.session(), web.account_id()
+    until = fitness.valid_until(session, (me,))
     return render_template(
         "oversight/training.html",
-        until=fitness.valid_until(session, me),
+        until={kind: day for (_me, kind), day in until.items()},
         kinds=[(kind, KINDS[kind.value]) for kind in TrainingKind],
         lacking=[LACKING[one] for one in sorted(fitness.lacking(session, me))],
         rules=fitness.unaccepted(session, me),
