@@ -84,6 +84,11 @@ PERMISSION_NAMES: dict[Permission, Any] = {
     Permission.REGISTRATIONS_SEE: _l("按报名号查询（不显示姓名和联系方式）"),
     Permission.FACTORS_RESET: _l("核实丢失的第二样证明"),
     Permission.ACCESS_REVIEW: _l("定期复核权限"),
+    Permission.EXPORTS_ASK: _l("申请导出名单"),
+    Permission.SAFETY_WORK: _l("判断风险提示"),
+    Permission.POLICIES_SEE: _l("查看政策版本"),
+    Permission.POLICIES_DRAFT: _l("提出政策的新版本"),
+    Permission.POLICIES_APPROVE: _l("批准政策的新版本"),
 }
 
 
@@ -104,7 +109,7 @@ def access() -> Page:
         "staff/access.html",
         roles=[(role, ROLE_NAMES[role.value], REALM_OF[role].value) for role in Role],
         permissions=[
-            (PERMISSION_NAMES.get(item, item.value), [item in GRANTS[role] for role in Role])
+            (PERMISSION_NAMES[item], [item in GRANTS[role] for role in Role])
             for item in Permission
         ],
         scenarios=[
