@@ -59,10 +59,11 @@ from heyan.rights import copies
 from heyan.rights import requests as rights
 from heyan.rights.models import PartyNews, RightsKind, RightsParty
 from heyan.safety.models import FlagKind, FlagState, SafetyFlag, SafetySubject
+from heyan.students import guardians
 from heyan.viewings import keys as staff_keys
 from heyan.viewings import service as viewings
 from tests.approvals import somebody
-from tests.enrolment import World
+from tests.enrolment import Person, World
 from tests.oversight import train
 from tests.policies import NOTICE_DAYS, coming_text, proposal
 
@@ -131,6 +132,7 @@ ARGUMENTS: dict[str, Callable[[Universe], Any]] = {
     "registration_id": lambda universe: universe.ids["registration"],
     "document_id": lambda universe: universe.ids["document"],
     "student_id": lambda universe: universe.ids["student"],
+    "guardianship_id": lambda universe: universe.ids["guardianship"],
     "notice_id": lambda universe: universe.ids["notice"],
     "release_id": lambda universe: universe.ids["release"],
     "recipient_id": lambda universe: universe.ids["recipient"],
@@ -207,6 +209,7 @@ OWNED = {
         "registration_id",
         "document_id",
         "student_id",
+        "guardianship_id",
         "notice_id",
     },
     Realm.ORGANIZER: {
@@ -272,6 +275,7 @@ def build(world: World) -> Universe:
         universe.accounts[name] = someone.account_id
         _enter(universe, name, someone.account_id)
     b.student()
+    universe.ids["guardianship"] = second_guardian(world, world.person(), a)
     _enter(universe, "student_a_other", a.account_id)
     for side, organization in (("x", event.organization_id), ("y", other.organization_id)):
         for kind in (Role.ORGANIZER_MEMBER, Role.ORGANIZER_OWNER):
@@ -282,6 +286,18 @@ def build(world: World) -> Universe:
     _overseen(universe)
     _things(universe)
     return universe
+
+
+def second_guardian(world: World, first: Person, second: Person) -> uuid.UUID:
+    """Let *second* be the second guardian of a student of *first*; return the binding."""
+    student = first.student("赵晴")
+    with world.session() as session:
+        code = guardians.offer(
+            session, Actor("public", first.account_id), first.account_id, uuid.UUID(student)
+        )
+        return guardians.accept(
+            session, Actor("public", second.account_id), second.account_id, code=code, name="赵晴"
+        )
 
 
 def _overseen(universe: Universe) -> None:
@@ -635,14 +651,21 @@ def _rights(universe: Universe) -> None:
     )
     universe.ids["consent"] = found.id
     with world.session() as session:
-        draft = drafts.propose(
-            session, Actor("staff", universe.accounts["privacy_officer"]),
-            proposal(
-                coming_text(world), material=True, kinds=frozenset(PolicyChange), new_owner="新公司"
-            ),
-            NOTICE_DAYS,
+        # Another universe of this process may have left one open; there is only ever one.
+        open_draft = session.scalar(
+            text("SELECT id FROM policy_drafts WHERE kind = 'privacy' AND decided_at IS NULL")
+        )
+        universe.ids["policy_draft"] = (
+            open_draft
+            or drafts.propose(
+                session, Actor("staff", universe.accounts["privacy_officer"]),
+                proposal(
+                    coming_text(world), material=True, kinds=frozenset(PolicyChange),
+                    new_owner="新公司",
+                ),
+                NOTICE_DAYS,
+            ).id
         )  # fmt: skip
-        universe.ids["policy_draft"] = draft.id
 
 
 # --- what is in the database ------------------------------------------------------------------

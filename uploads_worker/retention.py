@@ -50,7 +50,7 @@ from heyan.registrations import unused
 from heyan.registrations.models import Registration, RegistrationAnswer
 from heyan.retention import holds
 from heyan.safety.models import SafetyFlag, SafetySource, SafetySubject
-from heyan.students.models import Relation, Student
+from heyan.students.models import Guardianship, Relation, Student
 from uploads_worker import tombstones
 from uploads_worker.context import Context
 
@@ -189,6 +189,12 @@ def erase_account(
         SafetyFlag,
     ):
         session.execute(delete(table).where(table.account_id == account_id))
+    mine = select(Student.id).where(Student.account_id == account_id)
+    session.execute(
+        delete(Guardianship)
+        .where(or_(Guardianship.student_id.in_(mine), Guardianship.account_id == account_id))
+        .execution_options(synchronize_session=False)
+    )
     # The state of what was sent stays for its 12 months; to whom does not.
     session.execute(
         update(Message)

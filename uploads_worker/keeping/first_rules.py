@@ -101,7 +101,7 @@ RULES = (
         "closed_accounts",
         "account.contact account.credentials student.profile",
         "accounts students totp_factors recovery_codes login_sessions trusted_devices invitations"
-        " passkeys",
+        " passkeys guardianships",
         overdue(Account, _closed),
     ),
     # The site closes them each hour that somebody asks how it is; a day late is too late.

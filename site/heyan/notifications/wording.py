@@ -68,6 +68,18 @@ _WORDS = {
         "短信验证码已启用，可以用来登录。不是您本人的话，请马上停用它并修改密码。"
     ),
     "account_sms_factor_off": _l("短信验证码已停用。"),
+    "account_guardian_bound": _l(
+        "有人用您给的绑定码，成为您的学员的共同监护人，能看到报名进展。"
+        "不是您给的话，请在“学员”页冻结或解除。"
+    ),
+    "account_guardian_ended": _l("一项共同监护的绑定已经解除。"),
+    "account_guardian_disputed": _l(
+        "对方对一项共同监护的绑定提出异议，已经冻结，现在看不到进展。"
+    ),
+    "account_guardian_resumed": _l("一项共同监护的绑定取消了冻结，又能看到进展。"),
+    "guardian_disputed": _l(
+        "有监护人对共同监护的绑定提出异议，绑定已冻结。请了解情况，必要时联系双方。"
+    ),
     "account_recovery_codes": _l("备用码已更换。"),
     "account_recovery_code_used": _l("用掉了一个备用码。"),
     "account_passkey_added": _l("登记了一枚通行密钥。不是您本人的话，请马上移除它并修改密码。"),

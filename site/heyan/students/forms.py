@@ -10,7 +10,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import RadioField, StringField, ValidationError
-from wtforms.validators import InputRequired, StopValidation
+from wtforms.validators import InputRequired, Length, StopValidation
 
 from heyan import clock
 from heyan.forms import Form, strip
@@ -67,6 +67,25 @@ class DayField(StringField):
             self.day = parse_day(self.data or "")
         except ValueError as error:
             raise StopValidation(_("请把日期写成 2012-03-04 这样")) from error
+
+
+class JoinForm(Form):
+    """The code from the first guardian, and whose it is."""
+
+    code = StringField(
+        _l("绑定码"),
+        [InputRequired(_l("请输入绑定码")), Length(max=40, message=_l("绑定码没有这么长"))],
+        filters=[strip],
+        description=_l("先绑定学员的监护人给您的 12 位字母和数字，横线和大小写不影响"),
+        render_kw={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"},
+    )
+    name = StringField(
+        _l("学员姓名"),
+        [InputRequired(_l("请填写学员姓名")), Length(max=50, message=_l("姓名最多 50 个字"))],
+        filters=[clean_name],
+        description=_l("和证件上的一样"),
+        render_kw={"autocomplete": "off"},
+    )
 
 
 class StudentForm(Form):

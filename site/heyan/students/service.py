@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import date
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -15,7 +15,7 @@ from heyan.consent import service as consents
 from heyan.consent.purposes import ACCOUNT
 from heyan.db import transaction
 from heyan.registrations.models import Registration, RegistrationStatus
-from heyan.students.models import Relation, Student
+from heyan.students.models import Guardianship, GuardianshipState, Relation, Student
 
 MAX_STUDENTS = 20
 GUARDIAN_UNDER = 14
@@ -130,6 +130,15 @@ def unbind_student(
         student.name = ""
         student.birth_date = ""
         student.unbound_at = clock.now()
+        # Whoever read how things stand as a second guardian reads no more.
+        session.execute(
+            update(Guardianship)
+            .where(
+                Guardianship.student_id == student.id,
+                Guardianship.state != GuardianshipState.ENDED,
+            )
+            .values(state=GuardianshipState.ENDED, code_hash=None, ended_at=clock.now())
+        )
         record(session, actor, "students.unbind", "student", student.id)
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.access import Permission, requires
-from heyan.students import service
+from heyan.students import guardian_views, guardians, service
 from heyan.students.forms import StudentForm
 from heyan.students.models import Relation, Student
+from heyan.students.pages import Page, public_pages
 
-public_pages = Blueprint("students", __name__)
-Page = str | Response | tuple[str, int]
+__all__ = ["guardian_views", "public_pages"]
 
 
 @public_pages.get("/students")
@@ -25,7 +24,12 @@ def index() -> Page:
     session = web.session()
     students = service.list_students(session, web.account_id())
     registered = service.live_registrations(session, [student.id for student in students])
-    return render_template("students/index.html", students=students, registered=registered)
+    return render_template(
+        "students/index.html",
+        students=students,
+        registered=registered,
+        shared=guardians.shared(session, web.account_id()),
+    )
 
 
 @public_pages.route("/students/new", methods=["GET", "POST"])

@@ -44,7 +44,7 @@ ORDINARY = {
 WORDS = re.compile(
     r"/(approve|confirm|carry-out|grants?|exports?|copy|publish|activate|reissue|invite|disable|enable"
     r"|end-sessions|owners|import|reset|freeze|recovery-codes|members|holds|orders|keys"
-    r"|lost-factors?)(/|$)|/(authenticator|passkeys/<[^>]+>)/(replace|remove)$|/passkeys/new$|^/account/sms-factor"
+    r"|lost-factors?)(/|$)|/(authenticator|passkeys/<[^>]+>)/(replace|remove)$|/passkeys/new$|^/account/sms-factor(/off)?$"
     r"|/(people|accounts)/new$|^/me/data/(close|delete|phone(/code)?)$"
 )
 # Why one of these asks for nothing more.
