@@ -18,7 +18,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.orm import Session
 
 from heyan.classification import mask_name, mask_phone
-from heyan.rights import reading_held
+from heyan.rights import guardians_held, reading_held
 from heyan.rights.reading_held import Rows
 
 Value = str | int | bool | None
@@ -106,6 +106,12 @@ PARTS: tuple[Part, ...] = (
         (("name", _l("姓名")), ("birth_date", _l("出生日期")), ("relation", _l("关系")),
          ("created_at", _CREATED), ("unbound_at", _l("解除绑定"))),
         reading_held.students, masked=("birth_date",),
+    ),
+    Part(
+        "guardianships", "student.profile", _l("共同监护的绑定"),
+        (("role", _l("您是")), ("bound_at", _l("绑定于")), ("disputed", _l("已冻结")),
+         ("ended_at", _l("结束"))),
+        guardians_held.guardianships,
     ),
     Part(
         "registrations", "registration.answers", _l("报名"),

@@ -68,6 +68,12 @@ def credentials(session: Session, account_id: uuid.UUID) -> Iterator[tuple[Any, 
         yield ("recovery_code", used is None, used)
     for key in session.scalars(select(Passkey).where(Passkey.account_id == account_id)):
         yield ("passkey", key.blocked_at is None, key.created_at)
+    for since in session.scalars(
+        select(Reach.second_factor_at).where(
+            Reach.account_id == account_id, Reach.second_factor_at.is_not(None)
+        )
+    ):
+        yield ("sms", True, since)
 
 
 def sign_ins(session: Session, account_id: uuid.UUID) -> Rows:

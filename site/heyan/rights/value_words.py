@@ -41,6 +41,8 @@ _WORDS: dict[str, Any] = {
     "self": _l("本人"),
     "child": _l("我的子女"),
     "ward": _l("我监护的人"),
+    "first_guardian": _l("绑定学员的监护人"),
+    "second_guardian": _l("共同监护人"),
     "password": _l("密码"),
     "totp": _l("动态验证码"),
     "passkey": _l("通行密钥"),
