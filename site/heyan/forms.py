@@ -11,6 +11,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from wtforms import StringField, ValidationError
+from wtforms.fields.choices import SelectChoice
 from wtforms.i18n import messages_path
 
 from heyan.csrf import FormCsrf
@@ -37,13 +38,25 @@ class _Words:
 _WORDS = _Words()
 
 
+def _offered(choices: Any) -> Any:
+    """Return (value, words) pairs as the library's own type, which it asks for from now on."""
+    if not isinstance(choices, list | tuple):
+        return choices
+    return [SelectChoice(*one) if isinstance(one, tuple) else one for one in choices]
+
+
 class Form(FlaskForm):
-    """A form with our token (`heyan.csrf`)."""
+    """A form with our token (`heyan.csrf`); choices are written as (value, words) pairs."""
 
     class Meta(FlaskForm.Meta):
         csrf = True
         csrf_class = FormCsrf
         csrf_field_name = "csrf_token"
+
+        def bind_field(self, form: Any, unbound_field: Any, options: Any) -> Any:
+            if "choices" in unbound_field.kwargs:
+                options = {**options, "choices": _offered(unbound_field.kwargs["choices"])}
+            return super().bind_field(form, unbound_field, options)
 
         def get_translations(self, form: Any) -> _Words:  # noqa: ARG002 - WTForms calls it so
             return _WORDS
