@@ -233,7 +233,7 @@ def decide(
             .order_by(SafetySubject.id)
             .with_for_update()
         ).all()
-        whose = {row.account_id for row in subjects if row.account_id is not None}
+        whose = _owners(session, subjects)
         if any(accounts.same_human(session, actor.id, one, browser=browser) for one in whose):
             raise OwnFlag
         named = [row for row in subjects if row.id in set(chosen)]
@@ -255,6 +255,17 @@ def decide(
         else:
             # What is not named when it is stopped goes on.
             _hold(session, actor, subjects, named, keep=act is FlagAct.HOLD)
+
+
+def _owners(session: Session, subjects: Sequence[SafetySubject]) -> set[uuid.UUID]:
+    """Return the accounts that a flag is about, by themselves or by a registration of theirs."""
+    named = {row.registration_id for row in subjects if row.registration_id is not None}
+    of_registrations = session.scalars(
+        select(Registration.account_id).where(Registration.id.in_(named))
+    )
+    return {row.account_id for row in subjects if row.account_id is not None} | set(
+        of_registrations
+    )
 
 
 def _hold(

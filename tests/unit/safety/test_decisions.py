@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from heyan.access import Role
+from heyan.accounts.models import Account
 from heyan.consent.service import Evidence
 from heyan.documents.models import Document
 from heyan.registrations.models import Registration
@@ -197,6 +198,21 @@ def test_every_decision_needs_a_reason(
     assert sent.status_code == 422
     assert "请写明理由" in words_of(sent)
     assert officer.get(f"/staff/safety/{uuid.uuid4()}").status_code == 404
+
+
+def test_nobody_judges_a_flag_about_a_registration_of_their_own(
+    world: World, pair: tuple[Any, Entrant, Entrant]
+) -> None:
+    """C-50, L-14: a colleague's own account among those concerned leaves it to another."""
+    event, one, _other = pair
+    own = colleague(world, Role.OPERATIONS, name="欧阳自查")
+    with world.session() as session:
+        session.get_one(Account, one.person.account_id).name = "欧阳自查"
+        session.commit()
+    refused = decide(own, flag_id(world, event.id), "clear")
+    assert refused.status_code == 422
+    assert "请由另一位同事判断" in words_of(refused)
+    assert flags(world, event.id)[0][1] == "open"
 
 
 def test_of_many_decisions_at_once_one_counts(
