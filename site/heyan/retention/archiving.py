@@ -115,7 +115,7 @@ def ask(
     """Enter an authority's order for part of the archive.
 
     Raises `ForeignBody` for one from abroad (L-16), `NotTheOther` unless the actor is one of the
-    two, `SubjectUnknown` when an account is named that the archive does not know, `NoArchive`.
+    two, `SubjectUnknown` when an account is named of which the archive holds nothing, `NoArchive`.
     """
     with transaction(session):
         if not roles_of(session, actor.id):
@@ -125,8 +125,8 @@ def ask(
         if not _recipient:
             raise NoArchive
         known = session.scalar(
-            select(func.count(ArchiveItem.id.distinct())).where(
-                ArchiveItem.account_id.in_(account_ids)
+            select(func.count(ArchiveItem.account_id.distinct())).where(
+                ArchiveItem.account_id.in_(account_ids), ArchiveItem.destroyed_at.is_(None)
             )
         )
         if not account_ids or (known or 0) < len(set(account_ids)):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from heyan import clock
@@ -337,11 +337,6 @@ def other_of_two(
 
 
 # --- reading ---------------------------------------------------------------------------------
-
-
-def listed() -> Select[tuple[LegalHold]]:
-    """Return the query of the page: all holds."""
-    return select(LegalHold)
 
 
 def waiting_count(session: Session, account_id: uuid.UUID) -> int:

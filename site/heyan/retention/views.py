@@ -97,7 +97,7 @@ def index() -> Page:
 
 
 def _bars(overdue: dict[str, int]) -> dict[str, int]:
-    """Return a figure for every rule that has words, 0 where nothing is overdue."""
+    """Return a figure for every rule, 0 where nothing is overdue."""
     return {**dict.fromkeys(RULES, 0), **overdue}
 
 

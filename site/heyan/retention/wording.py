@@ -19,7 +19,7 @@ KINDS: dict[HoldSubject, Any] = {
     HoldSubject.LEAD: _l("回电登记"),
     HoldSubject.CONTACT: _l("来往记录"),
 }
-# What a rule of the sweep is about; a rule that has no words yet shows its own name.
+# What a rule of keeping counts (`uploads_worker.keeping.rules`).
 RULES: dict[str, Any] = {
     "events": _l("到了最后一天的项目"),
     "documents": _l("身份认证材料"),
@@ -36,6 +36,37 @@ RULES: dict[str, Any] = {
     "archive": _l("注销后依法保存的交易信息"),
     "contacts": _l("来往记录"),
     "recordings": _l("通话录音"),
+    "lead_refusals": _l("勿再联系的号码"),
+    "messages": _l("邮件和短信"),
+    "agreement_documents": _l("协议的文件"),
+    "approvals": _l("查看敏感信息的申请"),
+    "assistance": _l("协助账号的验证码和变更"),
+    "rights_requests": _l("权利请求"),
+    "access_copies": _l("本人信息的副本"),
+    "safety": _l("风险提示"),
+    "usage": _l("浏览统计"),
+    "usage_sums": _l("浏览统计的合计"),
+    "sweep_runs": _l("清理的记录"),
+}
+# What else a sweep does (`uploads_worker.sweep`), named where it failed.
+STEPS: dict[str, Any] = {
+    "drafts": _l("没有提交的报名"),
+    "releases": _l("交给主办单位的批次"),
+    "orphans": _l("没有登记的封存文件"),
+    "release_orphans": _l("没有登记的批次文件"),
+    "recording_orphans": _l("没有登记的录音文件"),
+    "recording_keys": _l("通话录音的密钥"),
+    "sessions": _l("登录会话"),
+    "devices": _l("记住的设备"),
+    "invitations": _l("激活码"),
+    "upload_counts": _l("上传次数的计数"),
+    "notices": _l("站内通知"),
+    "rate_limits": _l("限速的计数"),
+    "custody": _l("材料流转的记录"),
+    "unused_warnings": _l("账号久未使用的提醒"),
+    "keyring_copies": _l("密钥环的副本"),
+    "archive_move": _l("封存档案的转存"),
+    "parked_jobs": _l("停下的后台任务"),
 }
 ROLES: dict[Role, Any] = {
     Role.PRIVACY_OFFICER: _l("个人信息保护负责人"),
@@ -44,8 +75,10 @@ ROLES: dict[Role, Any] = {
 
 
 def rule_words(name: str) -> str:
-    """Return what a rule is about."""
-    return str(RULES.get(name, name))
+    """Return what a rule or step is about; ``count:`` before it where it could not be counted."""
+    counted, _colon, rule = name.rpartition(":")
+    words = str((RULES | STEPS).get(rule, rule))
+    return str(_("清点%(what)s", what=words)) if counted else words
 
 
 def hold_state(row: LegalHold) -> tuple[str, str]:

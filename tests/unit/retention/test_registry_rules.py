@@ -8,6 +8,7 @@ from heyan import handling
 from heyan.access import Role
 from heyan.classification import CATEGORIES, REGISTRY, Level, personal_columns
 from heyan.db import Base
+from heyan.retention import wording
 from uploads_worker import sweep, winddown
 from uploads_worker.context import load_models
 from uploads_worker.keeping import remains, rules
@@ -26,6 +27,13 @@ def test_the_certificate_of_the_end_counts_every_category() -> None:
     """H5, S-079: what is left is counted for each category, or the build fails."""
     assert set(remains.places()) == set(REGISTRY)
     assert set(winddown.STAYS) <= set(REGISTRY)
+
+
+def test_every_rule_and_step_of_the_sweep_has_words() -> None:
+    """S-075: the privacy officer reads what is overdue or failed, not the name of a function."""
+    assert {one.name for one in rules.all_rules()} == set(wording.RULES)
+    assert set(sweep.BROOMS) <= set(wording.RULES) | set(wording.STEPS)
+    assert set(wording.STEPS) <= set(sweep.BROOMS)
 
 
 def test_every_table_with_personal_columns_is_reached_by_a_rule() -> None:
