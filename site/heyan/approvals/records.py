@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -27,6 +27,7 @@ from heyan.events.wording import title_of
 from heyan.oversight.names import own_name
 from heyan.registrations.models import Registration, RegistrationStatus
 from heyan.students.models import Student
+from heyan.students.service import age_on
 
 ADULT = 18
 
@@ -161,12 +162,9 @@ def line(session: Session, registration_id: uuid.UUID) -> RecordLine:
 
 def _minor(birth_date: str) -> bool:
     try:
-        born = date.fromisoformat(birth_date)
+        return age_on(birth_date, clock.local(clock.now()).date()) < ADULT
     except ValueError:
         return True
-    today = clock.local(clock.now()).date()
-    passed = (today.month, today.day) >= (born.month, born.day)
-    return today.year - born.year - (0 if passed else 1) < ADULT
 
 
 def reveal(session: Session, actor: Actor, registration_id: uuid.UUID, reason: str) -> Contact:

@@ -51,6 +51,3 @@ def drafted(event: Event) -> service.Facts:
         ),
         review_at=clock.now() + REVIEW,
     )
-
-
-__all__ = ["REVIEW", "drafted", "service"]

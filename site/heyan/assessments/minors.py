@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 
 from flask_babel import gettext as _
 from sqlalchemy import bindparam, distinct, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -18,7 +19,9 @@ from heyan.audit.service import Actor, record
 from heyan.consent.models import ConsentRecord
 from heyan.db import transaction
 from heyan.registrations.models import Registration
+from heyan.rights.wording import PURPOSES
 from heyan.students.models import Student
+from heyan.students.service import age_on
 
 CHILD, MINOR = 14, 18
 # Students opened at a time.
@@ -125,11 +128,10 @@ def _accesses(session: Session, students: list[uuid.UUID], begins: datetime, end
 
 def _group(born: str, today: date) -> str | None:
     try:
-        day = date.fromisoformat(born)
+        age = age_on(born, today)
     except (TypeError, ValueError):
         # Emptied with its account.
         return None
-    age = today.year - day.year - ((today.month, today.day) < (day.month, day.day))
     if age < CHILD:
         return "under_14"
     return "from_14" if age < MINOR else None
@@ -146,7 +148,7 @@ def lines(found: Mapping[str, int]) -> list[tuple[str, int]]:
     result = []
     for key, count in found.items():
         group, _colon, purpose = key.partition(":")
-        said = words.get(group, group)
+        said, purpose = words.get(group, group), str(PURPOSES.get(purpose, purpose))
         result.append((f"{said} · {purpose}" if purpose else said, count))
     return result
 
@@ -161,15 +163,18 @@ def finish(session: Session, actor: Actor, year: int, findings: str) -> None:
     if actor.id is None:
         raise ValueError("a person does this")
     with transaction(session):
-        if session.get(MinorsAudit, year) is not None:
-            return
-        session.add(
-            MinorsAudit(
+        kept = session.execute(
+            insert(MinorsAudit)
+            .values(
                 year=year,
                 findings=findings,
                 figures=figures(session, year),
                 written_by=actor.id,
                 written_at=clock.now(),
             )
-        )
+            .on_conflict_do_nothing()
+            .returning(MinorsAudit.year)
+        ).first()
+        if kept is None:
+            return
         record(session, actor, "assessments.finish_minors_audit", "minors_audit", str(year))
