@@ -129,7 +129,14 @@ def new() -> Page:
                 note=form.note.data or "",
             )
         except RequestInvalid:
-            abort(404)
+            abort(
+                409,
+                description=_(
+                    "所选的记录里有已经销毁的，或者超过了 %(most)s 条，没有提交。"
+                    "请回到原来的页面重新选择。",
+                    most=requests.MOST_SUBJECTS,
+                ),
+            )
         web.flash("success", _("已提交，批准之后会通知您"))
         return redirect(url_for("staff_approvals.show", request_id=row.id), 303)
     page = render_template(
