@@ -42,11 +42,9 @@ READ = (
 
 def tend(context: Context) -> None:
     """Do what the clock says now: reminders, escalations, recipients, proofs of deletion."""
-    with context.sessions() as session, transaction(session):
-        _remind(session, clock.now())
-        _escalate(session, clock.now())
-        _parties(session, clock.now())
-        _prove(session, clock.now())
+    for deed in (_remind, _escalate, _parties, _prove):
+        with context.sessions() as session, transaction(session):
+            deed(session, clock.now())
 
 
 def _holders(session: Session, permission: Permission) -> list[uuid.UUID]:
@@ -62,18 +60,24 @@ def _holders(session: Session, permission: Permission) -> list[uuid.UUID]:
 
 
 def _remind(session: Session, now: datetime) -> None:
+    """Remind of what nobody acknowledged in time, and of what is due in three days, once each."""
+    reminded, last_days = RightsRequest.reminded_at, RightsRequest.due_at - BEFORE
     due = session.scalars(
         select(RightsRequest.id)
         .where(
             RightsRequest.closed_at.is_(None),
-            RightsRequest.reminded_at.is_(None),
-            (RightsRequest.due_at <= now + BEFORE)
-            | (RightsRequest.acknowledged_at.is_(None) & (RightsRequest.acknowledge_by <= now)),
+            ((last_days <= now) & (reminded.is_(None) | (reminded < last_days)))
+            | (
+                RightsRequest.acknowledged_at.is_(None)
+                & (RightsRequest.acknowledge_by <= now)
+                & reminded.is_(None)
+            ),
         )
         .limit(BATCH)
     ).all()
+    people = _holders(session, Permission.RIGHTS_WORK) if due else []
     for request_id in due:
-        for account_id in _holders(session, Permission.RIGHTS_WORK):
+        for account_id in people:
             notify(session, account_id, "rights_due", rights_request_id=request_id)
         _set(session, request_id, reminded_at=now)
         record(session, WORKER, "rights.remind", "rights_request", request_id)
@@ -89,8 +93,9 @@ def _escalate(session: Session, now: datetime) -> None:
         )
         .limit(BATCH)
     ).all()
+    people = _holders(session, Permission.RIGHTS_CONFIRM) if late else []
     for request_id in late:
-        for account_id in _holders(session, Permission.RIGHTS_CONFIRM):
+        for account_id in people:
             notify(session, account_id, "rights_overdue", rights_request_id=request_id)
         _set(session, request_id, escalated_at=now)
         record(session, WORKER, "rights.escalate", "rights_request", request_id)
