@@ -79,11 +79,17 @@ def send_due(context: Context) -> int:
 def _take_up_lost(context: Context) -> None:
     with context.sessions() as session, transaction(session):
         stuck = (Message.state == MessageState.SENDING) & (Message.claimed_at < clock.now() - CLAIM)
-        session.execute(
+        given_up = session.execute(
             update(Message)
             .where(stuck, Message.lost >= 1)
             .values(state=MessageState.FAILED, reason="unknown", ended_at=clock.now(), params=None)
-        )
+            .returning(Message.id, Message.channel)
+        ).all()
+        for message_id, channel in given_up:
+            record(
+                session, WORKER, "messages.park", "message", message_id,
+                outcome="failed", channel=channel.value, reason="unknown",
+            )  # fmt: skip
         session.execute(
             update(Message)
             .where(stuck)
