@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -115,13 +115,13 @@ def of_request(session: Session, account_id: uuid.UUID, request_id: uuid.UUID) -
 
 def ready_count(session: Session, account_id: uuid.UUID) -> int:
     """Return how many viewings lie ready for this person, not fetched yet."""
-    rows = select(Viewing.id).where(
+    rows = select(func.count(Viewing.id)).where(
         Viewing.requester_id == account_id,
         Viewing.state == ViewingState.OFFERED,
         Viewing.fetched_at.is_(None),
         Viewing.expires_at > clock.now(),
     )
-    return len(session.scalars(rows).all())
+    return session.scalar(rows) or 0
 
 
 def subject_ids(session: Session, viewing_id: uuid.UUID) -> frozenset[uuid.UUID]:
