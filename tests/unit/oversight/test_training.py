@@ -15,6 +15,7 @@ from heyan.audit.service import Actor
 from heyan.oversight import fitness, training
 from heyan.oversight.fitness import NotFit
 from heyan.oversight.models import Training, TrainingKind
+from tests.assessments import write
 from tests.enrolment import World, words_of
 from tests.staff import Colleague, colleague
 from uploads_worker import oversight
@@ -33,9 +34,7 @@ def _approved(world: World, clerk: Colleague, registration: str) -> uuid.UUID:
         return asked.id
 
 
-def test_an_expired_exam_ends_l3_until_it_is_passed_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_expired_exam_ends_l3_until_it_is_passed_again(world: World) -> None:
     """S-081, I8: an approval that stands opens nothing for who is no longer examined."""
     clerk, officer = colleague(world, Role.SERVICE), colleague(world, Role.PRIVACY_OFFICER)
     student = world.person()
@@ -44,8 +43,9 @@ def test_an_expired_exam_ends_l3_until_it_is_passed_again(
     page = f"/staff/approvals/records/{registration}/sensitive"
     with world.session() as session:
         assert requests.confirmed(session, made) is not None
-    missing = {TrainingKind.EXAM: datetime.now(UTC) - timedelta(days=1)}
-    monkeypatch.setattr(fitness, "valid_until", lambda *_: missing)
+    until = "UPDATE trainings SET valid_until = :u WHERE account_id = :a AND kind = 'exam'"
+    now = clock.now()
+    write(world, until, a=clerk.account_id, u=now - timedelta(hours=1))
     with world.session() as session:
         assert requests.confirmed(session, made) is None
         with pytest.raises(NotFit):
@@ -56,7 +56,7 @@ def test_an_expired_exam_ends_l3_until_it_is_passed_again(
     refused = clerk.post(asking, **fields)
     assert refused.status_code == 403
     assert "考试没有登记或已过期" in words_of(refused)
-    monkeypatch.undo()
+    write(world, until, a=clerk.account_id, u=now + timedelta(days=300))
     with world.session() as session:
         assert requests.confirmed(session, made) is not None
     assert officer.get("/staff/oversight/training").status_code == 200
