@@ -34,6 +34,25 @@ log = structlog.get_logger("worker")
 
 # Ways in that may have been ended, or used up, since the backup.
 WAYS_IN = ("login_sessions", "trusted_devices", "invitations", "account_codes")
+# What people may have stopped since the backup, and would now go its way: it is asked for anew.
+UNDERWAY = (
+    (
+        "account_changes",
+        "outcome = 'declined', new_login = NULL, new_login_index = NULL, ended_at = now()",
+        "ended_at IS NULL",
+    ),
+    ("factor_resets", "ended_at = now()", "ended_at IS NULL"),
+    (
+        "standing_grants",
+        "status = 'revoked', revoked_at = now()",
+        "status IN ('proposed', 'approved')",
+    ),
+    (
+        "access_requests",
+        "status = 'ended', ended_at = now()",
+        "status IN ('waiting', 'approved')",
+    ),
+)
 VERSIONED = ("documents", "recording_parts")
 
 
@@ -111,25 +130,6 @@ def _must_be_empty(owner: psycopg.Connection[Any]) -> None:
         raise BackupFailed("the database is not empty: restore into a new one")
 
 
-# --- the database ----------------------------------------------------------------------------
-
-
-def _database(url: str, sealed: Path, identities: list[Any]) -> None:
-    command = [tool("pg_restore"), "--no-owner", "--exit-on-error"]
-    environment = libpq(url)
-    command += ["--dbname", environment["PGDATABASE"]]
-    with _opened(sealed, identities) as plain:
-        done = subprocess.run(  # noqa: S603 - our own tool and no argument from anyone
-            command, env=environment, stdin=plain, stderr=subprocess.PIPE, check=False
-        )
-    if done.returncode != 0:
-        raise BackupFailed(f"pg_restore: {done.stderr.decode(errors='replace')[:300]}")
-
-
-@contextmanager
-def _opened(sealed: Path, identities: list[Any]) -> Iterator[IO[bytes]]:
-    """Give the plaintext of an age file as a pipe; raises `BackupFailed` when it does not open."""
-    reading, writing = os.pipe()
 def _store_must_be_empty(context: Context) -> None:
     """Refuse a store with anything in it: half of another restore, or of another installation."""
     for found in (context.objects.list_sealed(), context.objects.list_releases()):
@@ -158,6 +158,25 @@ def _opens(folder: Path, manifest: dict[str, Any], identities: list[Any]) -> Non
             raise BackupFailed(f"the identity does not open {part['name']}") from error
 
 
+# --- the database ----------------------------------------------------------------------------
+
+
+def _database(url: str, sealed: Path, identities: list[Any]) -> None:
+    command = [tool("pg_restore"), "--no-owner", "--exit-on-error"]
+    environment = libpq(url)
+    command += ["--dbname", environment["PGDATABASE"]]
+    with _opened(sealed, identities) as plain:
+        done = subprocess.run(  # noqa: S603 - our own tool and no argument from anyone
+            command, env=environment, stdin=plain, stderr=subprocess.PIPE, check=False
+        )
+    if done.returncode != 0:
+        raise BackupFailed(f"pg_restore: {done.stderr.decode(errors='replace')[:300]}")
+
+
+@contextmanager
+def _opened(sealed: Path, identities: list[Any]) -> Iterator[IO[bytes]]:
+    """Give the plaintext of an age file as a pipe; raises `BackupFailed` when it does not open."""
+    reading, writing = os.pipe()
     trouble: list[BaseException] = []
 
     def pump() -> None:
@@ -233,9 +252,11 @@ def _journal(target: Path, content: bytes) -> None:
 
 
 def _end_ways_in(owner: psycopg.Connection[Any]) -> None:
-    """Let nobody in by a session, device or code that may have been ended since."""
+    """Let nobody in, or look, by what may have been ended since."""
     for table in WAYS_IN:
         owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    for table, ended, open_ in UNDERWAY:
+        owner.execute(f"UPDATE {table} SET {ended} WHERE {open_}")  # noqa: S608 - our own words
     owner.commit()
 
 
