@@ -18,6 +18,7 @@ Group = Callable[..., Any]
 
 
 def _backup(given: argparse.Namespace, settings: WorkerSettings) -> int:
+    from uploads_worker.hosts import ClocksDisagree
     from uploads_worker.keeping import backup
 
     context = Context.open(settings)
@@ -27,7 +28,12 @@ def _backup(given: argparse.Namespace, settings: WorkerSettings) -> int:
         say("not made:", error)
         return 1
     say("made", made.folder, f"({made.objects} objects, {made.bytes} bytes)")
-    for name in [] if given.keep_all else backup.prune(context, given.folder):
+    try:
+        gone = [] if given.keep_all else backup.prune(context, given.folder)
+    except ClocksDisagree as error:
+        say("no earlier one removed: this host's clock and the database's are apart by", error)
+        return 1
+    for name in gone:
         say("removed", name)
     return 0
 

@@ -48,6 +48,7 @@ from uploads_worker import (
     usage,
 )
 from uploads_worker.context import Context
+from uploads_worker.hosts import require_time
 from uploads_worker.keeping import archive, holds_journal
 from uploads_worker.keeping import record as keeping
 
@@ -60,7 +61,11 @@ COUNTS = timedelta(days=2)
 
 
 def sweep(context: Context) -> dict[str, int]:
-    """Sweep every kind; return how many of each went. Raises when a kind failed, after the rest."""
+    """Sweep every kind; return how many of each went.
+
+    Raises when a kind failed, after the rest, and `ClocksDisagree` before anything is touched.
+    """
+    require_time(context)
     # What orders keep is written down outside first: a restore after this sweep knows it too.
     holds_journal.note(context)
     run_id = keeping.begin(context)

@@ -26,6 +26,7 @@ from heyan.documents.models import Document, Tombstone
 from heyan.events.models import VaultKey, VaultKeyStatus
 from heyan.registrations.models import Registration, RegistrationStatus
 from uploads_worker.context import Context
+from uploads_worker.hosts import ClocksDisagree, require_time
 from uploads_worker.keeping import holds_journal
 
 log = structlog.get_logger("worker")
@@ -90,7 +91,13 @@ def journal(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 def replay(context: Context) -> int:
     """Destroy again what the journal knows and the database does not; return how many."""
-    _forget_old(context.settings.anchors)
+    try:
+        require_time(context)
+    except ClocksDisagree:
+        # What is there longer than it need be does no harm.
+        pass
+    else:
+        _forget_old(context.settings.anchors)
     holds_journal.replay(context)
     done = 0
     page: list[tuple[str, str, str]] = []

@@ -16,8 +16,12 @@ def now() -> datetime:
     a retention period; `heyan.settings` refuses that variable in production.
     """
     offset = os.environ.get("HEYAN_CLOCK_OFFSET")
-    present = datetime.now(UTC)
-    return present + timedelta(seconds=float(offset)) if offset else present
+    return present() + timedelta(seconds=float(offset)) if offset else present()
+
+
+def present() -> datetime:
+    """Return what this host's own clock says, to be compared with another host's."""
+    return datetime.now(UTC)
 
 
 def local(moment: datetime) -> datetime:

@@ -32,6 +32,7 @@ from heyan.db import transaction
 from uploads_worker import keyring_copies
 from uploads_worker import keyring_file as file
 from uploads_worker.context import Context
+from uploads_worker.hosts import require_time
 from uploads_worker.releases.sealing_out import encrypt_to
 
 log = structlog.get_logger("worker")
@@ -232,8 +233,9 @@ def prune(context: Context, target: Path) -> list[str]:
     """Remove backups that the window no longer keeps; return their names.
 
     Kept are the newest of each of the last 14 days and of each of the last 5 weeks that have
-    one, none beyond 35 days (CONTROLS 5, S-056).
+    one, none beyond 35 days (CONTROLS 5, S-056). Raises `ClocksDisagree` before any is removed.
     """
+    require_time(context)
     found = sorted(
         ((at, path) for path in target.iterdir() if path.is_dir() and (at := taken_at(path))),
         reverse=True,
@@ -252,11 +254,11 @@ def prune(context: Context, target: Path) -> list[str]:
             file.remove(copy)
         shutil.rmtree(path)
     if gone:
-        absent = {str(path) for path in gone}
-        copies = [
-            one for one in context.keyring.copies() if str(Path(one.path).parent) not in absent
-        ]
-        context.keyring.list_copies(copies)
+        absent = {str(path.absolute()) for path in gone}
+        listed = [one.path for one in context.keyring.copies()]
+        context.keyring.change_copies(
+            drop=[path for path in listed if str(Path(path).parent) in absent]
+        )
         with context.sessions() as session, transaction(session):
             record(session, OPERATOR, "backup.prune", "backup", count=len(gone))
     return [path.name for path in gone]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -13,9 +13,10 @@ from heyan.retention.figures import figures
 from tests.conftest import Clock
 from tests.enrolment import World, words_of
 from tests.staff import colleague
-from tests.worker import audit_of, submit
+from tests.worker import audit_of, opened, submit
 from uploads_worker import sweep
 from uploads_worker.context import Context
+from uploads_worker.hosts import ClocksDisagree
 from uploads_worker.keeping import record, rules
 
 
@@ -37,6 +38,19 @@ def test_a_sweep_after_a_year_leaves_nothing_overdue(
     assert not found.late
     assert found.runs[0].done["events"] >= 1
     assert sum(found.runs[0].done.values()) > 0
+
+
+def test_a_clock_that_ran_away_destroys_nothing(
+    world: World, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SECURITY 50: a jump of this host alone; said in the log, and swept once it is over."""
+    case = submit(world, context)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(clocks, "present", lambda: datetime.now(UTC) + timedelta(days=4000))
+        with pytest.raises(ClocksDisagree):
+            sweep.sweep(context)
+    assert opened(context, case.document_id)
+    sweep.sweep(context)
 
 
 def test_what_fails_is_shown_and_not_hidden(
