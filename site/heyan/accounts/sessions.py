@@ -78,16 +78,7 @@ def begin(
     moment = clock.now()
     token = secrets.token_urlsafe(32)
     with transaction(session):
-        live = list(
-            session.scalars(
-                select(LoginSession)
-                .where(LoginSession.account_id == account.id, LoginSession.revoked_at.is_(None))
-                .order_by(LoginSession.created_at.desc())
-                .with_for_update()
-            )
-        )
-        for old in live[settings.concurrent_sessions(account.realm) - 1 :]:
-            old.revoked_at = moment
+        make_room(session, settings, account, complete=complete)
         session.add(
             LoginSession(
                 account_id=account.id,
@@ -103,6 +94,29 @@ def begin(
         )
         account.last_seen_at = moment
     return token
+
+
+def make_room(session: Session, settings: Settings, account: Account, *, complete: bool) -> None:
+    """End the oldest sessions, so that one more stays within the realm's limit.
+
+    Those that still owe a second factor are counted by themselves: whoever has the password alone
+    ends no session of the account's owner.
+    """
+    whole = LoginSession.authenticated_at.is_not(None)
+    live = list(
+        session.scalars(
+            select(LoginSession)
+            .where(
+                LoginSession.account_id == account.id,
+                LoginSession.revoked_at.is_(None),
+                whole if complete else ~whole,
+            )
+            .order_by(LoginSession.created_at.desc())
+            .with_for_update()
+        )
+    )
+    for old in live[settings.concurrent_sessions(account.realm) - 1 :]:
+        old.revoked_at = clock.now()
 
 
 # Made once, for it is sent with every request of who is signed in: a row for each role.

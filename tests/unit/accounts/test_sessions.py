@@ -141,6 +141,31 @@ def test_a_third_staff_session_ends_the_first(site: Flask, db_session: Session) 
     assert colleague.browser.get("/account/sessions").status_code == 302
 
 
+def test_a_password_alone_ends_nobodys_session(site: Flask, db_session: Session) -> None:
+    """C-31, C-36: who has the password and no second factor pushes no colleague out."""
+    colleague = let_in(site, db_session)
+    guesser = [Browser(site) for _ in range(4)]
+    for browser in guesser:
+        assert "/account/code" in browser.sign_in(colleague.login, LONG, "/staff/login").location
+    assert colleague.browser.get("/staff").status_code == 200
+    # Their own limit holds for those, too.
+    assert guesser[0].get("/account/code").status_code == 302
+    assert guesser[3].get("/account/code").status_code == 200
+
+
+def test_a_completed_session_takes_the_place_of_the_oldest(
+    site: Flask, db_session: Session
+) -> None:
+    """CONTROLS 5: two for staff, also when the second factor comes later than the password."""
+    colleague = let_in(site, db_session)
+    others = [Browser(site) for _ in range(2)]
+    for browser, code in zip(others, colleague.recovery_codes, strict=False):
+        browser.sign_in(colleague.login, LONG, "/staff/login")
+        assert browser.post("/account/code", code=code).status_code == 303
+    assert colleague.browser.get("/staff").status_code == 302
+    assert [browser.get("/staff").status_code for browser in others] == [200, 200]
+
+
 def quick_settings(site: Flask) -> Settings:
     """The site's settings."""
     held: Settings = site.extensions["heyan"].settings
