@@ -110,8 +110,77 @@ def huge_frame(width: int = 65_500, height: int = 65_500) -> bytes:
     return bytes(data)
 
 
-def pdf(pages: int = 1, *, extra: bytes = b"", objects: int = 0, size: str = "595 842") -> bytes:
-    """Return a plain PDF with a word on each page, and anything else in it."""
+def _box(name: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def _full(name: bytes, version: int, *parts: bytes) -> bytes:
+    return _box(name, bytes([version, 0, 0, 0]), *parts)
+
+
+def heic_of_grids(depth: int) -> bytes:
+    """Return a HEIC whose picture is a grid of 256 times a grid of ... of one tile of 64 x 64."""
+    tile = save(Image.new("RGB", (64, 64), "white"), "HEIC")
+    place = tile.index(b"hvcC") - 4
+    config = tile[place : place + int.from_bytes(tile[place : place + 4], "big")]
+    pixels = tile[tile.index(b"mdat") + 4 :]
+    last = depth + 1
+    kinds = [b"grid"] * depth + [b"hvc1"]
+    held = [bytes([0, 1, 15, 15]) + struct.pack(">II", 1024, 1024)] * depth + [pixels]
+    infos = [
+        _full(b"infe", 2, struct.pack(">HH", n, 0), kind, b"\0") for n, kind in _counted(kinds)
+    ]
+    refs = [
+        _box(b"dimg", struct.pack(">HH", n, 256), struct.pack(">H", n + 1) * 256)
+        for n in range(1, last)
+    ]
+    sizes = [_full(b"ispe", 0, struct.pack(">II", side, side)) for side in (64, 1024)]
+    links = [struct.pack(">HBB", n, 1, 3) for n in range(1, last)]
+    links.append(struct.pack(">HBBB", last, 2, 1, 2))
+    properties = _box(
+        b"iprp",
+        _box(b"ipco", config, *sizes),
+        _full(b"ipma", 0, struct.pack(">I", last), *links),
+    )
+    kind = _box(b"ftyp", b"heic", bytes(4), b"mif1heic")
+
+    def meta(at: int) -> bytes:
+        places = []
+        for n, body in _counted(held):
+            places.append(struct.pack(">HHHII", n, 0, 1, at, len(body)))
+            at += len(body)
+        return _full(
+            b"meta",
+            0,
+            _full(b"hdlr", 0, bytes(4), b"pict", bytes(13)),
+            _full(b"pitm", 0, struct.pack(">H", 1)),
+            _full(b"iinf", 1, struct.pack(">I", last), *infos),
+            _full(b"iref", 0, *refs),
+            properties,
+            _full(b"iloc", 0, b"\x44\0", struct.pack(">H", last), *places),
+        )
+
+    return kind + meta(len(kind) + len(meta(0)) + 8) + _box(b"mdat", *held)
+
+
+def _counted(items: list[bytes]) -> list[tuple[int, bytes]]:
+    return list(enumerate(items, 1))
+
+
+def pdf(
+    pages: int = 1,
+    *,
+    extra: bytes = b"",
+    objects: int = 0,
+    size: str = "595 842",
+    drawn: bytes = b"",
+    resources: bytes = b"",
+) -> bytes:
+    """Return a plain PDF with a word on each page, and anything else in it.
+
+    *extra* goes into its catalogue, *drawn* on each page with *resources* of its own.
+    """
     parts = ["%PDF-1.7\n"]
     kids = " ".join(f"{3 + 2 * number} 0 R" for number in range(pages))
     root = extra.decode("latin-1")
@@ -124,12 +193,12 @@ def pdf(pages: int = 1, *, extra: bytes = b"", objects: int = 0, size: str = "59
         made[here] = (
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {size}] /Contents {here + 1} 0 R"
             " /Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
-            " >> >> >>"
+            f" >> {resources.decode('latin-1')} >> >>"
         )
         words = " ".join(
             f"BT /F 24 Tf 40 {60 + 30 * row} Td (Page {number + 1} row {row}) Tj ET"
             for row in range(25)
-        )
+        ) + drawn.decode("latin-1")
         made[here + 1] = f"<< /Length {len(words)} >>\nstream\n{words}\nendstream"
     start = 3 + 2 * pages
     for number in range(start, start + objects):

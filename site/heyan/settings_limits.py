@@ -119,6 +119,9 @@ class WebLimits:
         10, "seconds", "a decoder's work on one picture", "decoder child"
     )
     decoder_wall_seconds: int = limit(15, "seconds", "waiting for one picture", "decoder child")
+    pdf_cpu_seconds: int = limit(
+        2, "seconds", "a decoder's work on one PDF, whose pages are programs", "C-04", high=10
+    )
     decoder_memory_bytes: int = limit(
         512 * MIB, "bytes", "a decoder's memory", "decoder child", low=64 * MIB
     )

@@ -35,6 +35,8 @@ REFUSALS = {
     "pdf_encrypted": "a PDF that asks for a password",
     "damaged": "truncated, or not decodable",
     "too_complex": "more time or memory than one picture may take; limit: seconds or bytes",
+    "pdf_too_complex": "a PDF that was not drawn in time; seconds",
+    "too_many_pieces": "made of more segments, chunks or scans than any picture has",
     "decoder_failed": "the decoder died of it",
     "busy": "no decoder came free; limit: seconds waited",
 }
@@ -76,6 +78,8 @@ class LimitSettings(Protocol):
     @property
     def decoder_wall_seconds(self) -> int: ...
     @property
+    def pdf_cpu_seconds(self) -> int: ...
+    @property
     def decoder_memory_bytes(self) -> int: ...
 
 
@@ -93,6 +97,7 @@ class Limits:
     processes: int = 1
     cpu_seconds: int = 10
     wall_seconds: int = 15
+    pdf_seconds: int = 2
     memory_bytes: int = 512 * MIB
 
     @classmethod
@@ -109,6 +114,7 @@ class Limits:
             processes=settings.decoder_processes,
             cpu_seconds=settings.decoder_cpu_seconds,
             wall_seconds=settings.decoder_wall_seconds,
+            pdf_seconds=settings.pdf_cpu_seconds,
             memory_bytes=settings.decoder_memory_bytes,
         )
 
@@ -183,9 +189,7 @@ def normalise(
         raise ImageRefused("pdf_too_large", limits.max_pdf_bytes, len(data))
     if len(data) > limits.max_bytes:
         raise ImageRefused("file_too_large", limits.max_bytes, len(data))
-    head, picture = (pool or default_pool(limits)).run(_request(kind, spec, mark), data)
-    if "refused" in head:
-        raise ImageRefused(*head["refused"])
+    head, picture = _decoded(pool or default_pool(limits), _request(kind, spec, mark), data)
     return Normalised(
         data=picture,
         width=head["width"],
@@ -196,9 +200,23 @@ def normalise(
     )
 
 
+def _decoded(
+    pool: DecoderPool, request: dict[str, Any], data: bytes
+) -> tuple[dict[str, Any], bytes]:
+    try:
+        head, picture = pool.run(request, data)
+    except ImageRefused as refused:
+        if refused.code == "too_complex" and "seconds" in request:
+            raise ImageRefused("pdf_too_complex", request["seconds"]) from refused
+        raise
+    if "refused" in head:
+        raise ImageRefused(*head["refused"])
+    return head, picture
+
+
 def _request(kind: str, spec: PictureSpec, mark: Mark | None) -> dict[str, Any]:
     limits = spec.limits
-    return {
+    request = {
         "kind": kind,
         "min_bytes": spec.min_bytes,
         "max_bytes": spec.max_bytes,
@@ -214,3 +232,7 @@ def _request(kind: str, spec: PictureSpec, mark: Mark | None) -> dict[str, Any]:
         "max_other_pixels": limits.max_other_pixels,
         "max_side": limits.max_side,
     }
+    if kind == "PDF":
+        # A page can be a program: it gets less time than a picture's pixels (C-04).
+        request["seconds"] = limits.pdf_seconds
+    return request

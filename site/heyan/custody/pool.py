@@ -28,6 +28,8 @@ START_SECONDS = 30.0
 # More than these at once are told to come back: beyond it waiting would end in "busy" anyway.
 WAITING = 128
 BUFFER = 1024 * 1024
+# By which signal the kernel ends a child that has worked too long (`decoder._allow_seconds`).
+OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGPROF)
 
 
 class _Gone(Exception):
@@ -124,7 +126,7 @@ class Child:
             return _Gone("decoder_failed")
         if code in (-signal.SIGKILL, -signal.SIGTERM):
             return _Gone("busy", innocent=True)
-        return _Gone("too_complex" if code == -signal.SIGXCPU else "decoder_failed")
+        return _Gone("too_complex" if code in OUT_OF_TIME else "decoder_failed")
 
     @property
     def dead(self) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image, ImageStat, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
-from heyan.custody import colour, encoding, marking, webp
+from heyan.custody import colour, encoding, marking, structure, webp
 
 # The cheapest scale that brings the long side to 2800 or less is taken, so 1400 to 2800.
 LONG_SIDE = 2800
@@ -82,7 +82,10 @@ def process(request: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes
     Raises `Refused`.
     """
     try:
+        structure.check(request["kind"], data)
         decoded = DECODERS[request["kind"]](request, data)
+    except structure.TooManyPieces as error:
+        raise Refused("too_many_pieces") from error
     except (
         OSError,
         SyntaxError,

@@ -136,15 +136,19 @@ def decode(
 
     Raises ValueError or OSError.
     """
-    profile, orientation, frame = None, 1, None
+    profile: bytes | None = None
+    exif: bytes | None = None
+    frame: tuple[int, int] | None = None
     end = min(len(data), 8 + _number(data[4:8]))
+    # The first of each counts, as for every other reader.
     for name, begin, stop in _chunks(data, 12, end):
-        if name == b"ICCP" and stop - begin <= MAX_ASIDE:
+        if name == b"ICCP" and profile is None and stop - begin <= MAX_ASIDE:
             profile = data[begin:stop]
-        elif name == b"EXIF" and stop - begin <= MAX_ASIDE:
-            orientation = _orientation(data[begin:stop])
+        elif name == b"EXIF" and exif is None and stop - begin <= MAX_ASIDE:
+            exif = data[begin:stop]
         elif name == b"ANMF" and frame is None:
             frame = (begin, stop)
+    orientation = _orientation(exif) if exif is not None else 1
     library = _library()
     if library is None:
         image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))

@@ -193,6 +193,7 @@ def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
         return sized
     if refused.code == "format":
         return _format_in_words(str(refused.limit), str(refused.measured))
+    unreadable = _("这个文件无法读出照片。请重新拍摄，或另存为普通的 JPEG 再上传。")
     sentences: dict[str, str] = {
         "empty": _("这个文件是空的，请重新选择照片。"),
         "pdf_encrypted": _("这个 PDF 设有密码，无法打开。请取消密码，或改为上传照片。"),
@@ -203,7 +204,12 @@ def refusal_in_words(refused: ImageRefused, settings: Settings) -> str:
             seconds=settings.decoder_wall_seconds,
             memory=size(settings.decoder_memory_bytes),
         ),
-        "decoder_failed": _("这个文件无法读出照片。请重新拍摄，或另存为普通的 JPEG 再上传。"),
+        "pdf_too_complex": _(
+            "这个 PDF 太复杂，%(seconds)s 秒内没有画完。请把证件拍成照片再上传。",
+            seconds=refused.limit,
+        ),
+        "too_many_pieces": unreadable,
+        "decoder_failed": unreadable,
         "busy": _("现在上传的人很多，请半分钟后再试一次。"),
     }
     return sentences[refused.code]
