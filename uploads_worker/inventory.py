@@ -7,11 +7,16 @@ from typing import Any
 from heyan.custody import signing
 from heyan.custody.sealing import SUITES
 from uploads_worker import keyring_file
+from uploads_worker.keeping import backup
 from uploads_worker.keyring import Keyring
 from uploads_worker.opening import PRIVATE_SUITES
 
 SIGNATURE = "Ed25519 (DSSE v1)"
 RELEASE = "age v1 (X25519, ChaCha20-Poly1305)"
+SIGNED = {
+    backup.MANIFEST_TYPE,
+    *(value for name, value in vars(signing).items() if name.endswith("_TYPE")),
+}
 
 
 def inventory(keyring: Keyring) -> dict[str, Any]:
@@ -26,17 +31,7 @@ def inventory(keyring: Keyring) -> dict[str, Any]:
         "releases": RELEASE,
         "signatures": {
             "name": SIGNATURE,
-            "types": sorted(
-                {
-                    signing.RECEIPT_TYPE,
-                    signing.MANIFEST_TYPE,
-                    signing.INDEX_TYPE,
-                    signing.VIEWING_TYPE,
-                    signing.VIEWING_INDEX_TYPE,
-                    signing.AUDIT_SEAL_TYPE,
-                    signing.VAULT_KEY_TYPE,
-                }
-            ),
+            "types": sorted(SIGNED),
         },
         "keyring": {
             "format": keyring_file.FORMAT,

@@ -11,7 +11,7 @@ import contextlib
 import copy
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -279,10 +279,12 @@ class Keyring:
                 "created_at": _now(),
             }
 
-    def list_copies(self, copies: list[Copy]) -> None:
-        """Remember which copies there are."""
+    def change_copies(self, *, add: Iterable[Copy] = (), drop: Iterable[str] = ()) -> None:
+        """List the copies *add*, strike the paths *drop*; what is listed meanwhile stays."""
         with self._edit() as content:
-            content["copies"] = [{"path": one.path, "taken_at": one.taken_at} for one in copies]
+            new = [{"path": one.path, "taken_at": one.taken_at} for one in add]
+            gone = {*drop, *(one["path"] for one in new)}
+            content["copies"] = [one for one in content["copies"] if one["path"] not in gone] + new
 
     # Sections that other modules keep here (`uploads_worker.people`).
 

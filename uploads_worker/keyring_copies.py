@@ -17,6 +17,9 @@ from heyan import clock
 from uploads_worker import keyring_file as file
 from uploads_worker.keyring import Copy, Keyring, KeyringError, moment
 
+# A copy is listed before it is written: one that is not there yet may be on its way for so long.
+BEING_MADE = timedelta(minutes=10)
+
 
 @dataclass(frozen=True)
 class Renewal:
@@ -28,6 +31,7 @@ class Renewal:
 
 def make(keyring: Keyring, folder: Path, recovery: str) -> Path:
     """Seal a copy into *folder* and list it. Raises `KeyringError`."""
+    public = _recipient(recovery)
     folder = folder.absolute()
     if not folder.is_dir():
         raise KeyringError(f"{folder} is not a folder")
@@ -35,22 +39,30 @@ def make(keyring: Keyring, folder: Path, recovery: str) -> Path:
     target = folder / f"keyring-{stamp}.age"
     if target.exists():
         raise KeyringError(f"{target.name} is there already")
-    kept = [one for one in keyring.copies() if one.path != str(target)]
     # Listed first: a copy that nobody lists would outlive its keys.
-    keyring.list_copies([*kept, Copy(str(target), clock.now().isoformat(timespec="seconds"))])
-    file.write_whole(target, _sealed(keyring, recovery), wipe=False)
+    keyring.change_copies(add=[Copy(str(target), _now())])
+    # Locked until it lies there: a key is destroyed before it is read, or `renew` finds it.
+    with file.lock(keyring.path, write=False):
+        file.write_whole(target, _sealed(keyring, public), wipe=False)
     return target
 
 
-def _sealed(keyring: Keyring, recovery: str) -> bytes:
+def _recipient(recovery: str) -> pyrage.x25519.Recipient:
     if not recovery:
         raise KeyringError("KEYRING_RECOVERY_RECIPIENT is not set")
     try:
-        public = pyrage.x25519.Recipient.from_str(recovery)
+        return pyrage.x25519.Recipient.from_str(recovery)
     except pyrage.RecipientError as error:
         raise KeyringError("KEYRING_RECOVERY_RECIPIENT is no age recipient") from error
+
+
+def _sealed(keyring: Keyring, public: pyrage.x25519.Recipient) -> bytes:
     with file.lock(keyring.path, write=False):
         return bytes(pyrage.encrypt(keyring.path.read_bytes(), [public]))
+
+
+def _now() -> str:
+    return clock.now().isoformat(timespec="seconds")
 
 
 def renew(keyring: Keyring, recovery: str) -> Renewal:
@@ -58,25 +70,23 @@ def renew(keyring: Keyring, recovery: str) -> Renewal:
 
     A copy out of reach stays listed: the audit trail names it until it is back or has expired.
     """
-    renewed, unreachable = [], []
+    renewed, unreachable, deleted = [], [], []
     for one in keyring.copies():
         target = Path(one.path)
         if not target.parent.is_dir():
             unreachable.append(one.path)
             continue
         if not target.exists():
-            # Somebody deleted it: off the list it goes.
+            if moment(one.taken_at) < clock.now() - BEING_MADE:
+                deleted.append(one.path)
             continue
         try:
-            file.write_whole(target, _sealed(keyring, recovery))
+            file.write_whole(target, _sealed(keyring, _recipient(recovery)))
         except (OSError, KeyringError):
             unreachable.append(one.path)
         else:
             renewed.append(one.path)
-    now = clock.now().isoformat(timespec="seconds")
-    listed = [Copy(path, now) for path in renewed]
-    listed += [one for one in keyring.copies() if one.path in unreachable]
-    keyring.list_copies(listed)
+    keyring.change_copies(add=[Copy(path, _now()) for path in renewed], drop=deleted)
     return Renewal(tuple(renewed), tuple(unreachable))
 
 
@@ -94,7 +104,7 @@ def expire(keyring: Keyring, days: int) -> Renewal:
         file.remove(target)
         removed.append(one.path)
     if removed:
-        keyring.list_copies([one for one in keyring.copies() if one.path not in removed])
+        keyring.change_copies(drop=removed)
     return Renewal(tuple(removed), tuple(unreachable))
 
 

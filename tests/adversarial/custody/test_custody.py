@@ -6,11 +6,13 @@ import base64
 import hashlib
 import hmac
 import inspect
+import re
 import subprocess
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -130,6 +132,13 @@ def test_the_inventory_says_what_the_code_does(context: Context) -> None:
     assert {one["key_id"] for one in found["vault_keys"]} == {
         one.key_id for one in context.keyring.vault_keys()
     }
+    written = {
+        name
+        for folder in ("site/heyan", "uploads_worker")
+        for path in Path(folder).rglob("*.py")
+        for name in re.findall(r"application/vnd\.heyan\.[a-z-]+\+json", path.read_text("utf-8"))
+    }
+    assert set(found["signatures"]["types"]) == written
     shown = str(found)
     root = context.keyring.root.private_bytes_raw()
     assert root.hex() not in shown

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.worker import age_key
-from uploads_worker import keyring_copies
+from uploads_worker import keyring_copies, keyring_file
 from uploads_worker.keyring import (
     CHEAP,
     STRONG,
@@ -304,6 +304,38 @@ def test_destroying_a_key_reaches_the_copies(keyring: Keyring, tmp_path: Path) -
     assert found.renewed == (str(copy),)
     assert found.unreachable == (str(far),)
     assert {one.path for one in keyring.copies()} == {str(copy), str(far)}
+    (tmp_path / "identity").write_text(identity)
+    keyring_copies.restore(copy, tmp_path / "identity", tmp_path / "restored")
+    with pytest.raises(KeyDestroyed):
+        Keyring.open(tmp_path / "restored", PASSPHRASE).vault_private_key(name)
+
+
+def test_a_copy_under_way_does_not_keep_a_key_that_is_destroyed_meanwhile(
+    keyring: Keyring, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C-24, Q19: whoever destroys a key waits for the copy, or the copy holds it no more."""
+    identity, recipient = age_key()
+    name = add_key(keyring)
+    written = keyring_file.write_whole
+    ending: list[threading.Thread] = []
+
+    def destroy() -> None:
+        other = Keyring.open(path, PASSPHRASE)
+        other.destroy_vault_key(name)
+        keyring_copies.renew(other, recipient)
+
+    def slowly(target: Path, data: bytes, *, wipe: bool = True) -> None:
+        if target.suffix == ".age" and not ending:
+            ending.append(threading.Thread(target=destroy))
+            ending[0].start()
+            # Long enough for all of it, were there nothing to wait for.
+            ending[0].join(3)
+        written(target, data, wipe=wipe)
+
+    monkeypatch.setattr(keyring_file, "write_whole", slowly)
+    copy = keyring_copies.make(keyring, tmp_path, recipient)
+    ending[0].join(30)
+    assert str(copy) in {one.path for one in keyring.copies()}
     (tmp_path / "identity").write_text(identity)
     keyring_copies.restore(copy, tmp_path / "identity", tmp_path / "restored")
     with pytest.raises(KeyDestroyed):
