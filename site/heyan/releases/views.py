@@ -19,6 +19,7 @@ from flask import (
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from heyan import web
@@ -147,6 +148,17 @@ def _offered(release_id: uuid.UUID) -> Release:
     return release
 
 
+def _leaves(session: Session, organization: uuid.UUID, release_id: uuid.UUID) -> bool:
+    """Tell whether the file may go on leaving, as the database knows it now (C-51)."""
+    release = service.load(session, organization, release_id)
+    return (
+        release.state in FETCHABLE
+        and session.get_one(Organization, organization).active
+        and not recipients.is_leaked(session, release_id)
+        and agreements.valid(session, organization)
+    )
+
+
 @organizer_pages.get("/organizer/releases/<uuid:release_id>/manifest")
 @requires(P.ORGANIZER_RELEASES)
 def manifest(release_id: uuid.UUID) -> Response:
@@ -182,8 +194,9 @@ def file(release_id: uuid.UUID) -> Response:
     def may() -> bool:
         try:
             with sessions() as session:
-                return person is not None and stands(session, person, P.ORGANIZER_RELEASES)
-        except SQLAlchemyError:
+                here = person is not None and stands(session, person, P.ORGANIZER_RELEASES)
+                return here and _leaves(session, organization, release_id)
+        except (ReleaseUnknown, SQLAlchemyError):
             return False
 
     # Streaming may take long: no database connection is held for it.

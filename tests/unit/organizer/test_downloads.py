@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, joinedload
 
@@ -188,7 +188,16 @@ def test_a_batch_can_be_asked_for_and_its_destruction_confirmed_only_when_it_is_
     assert any("确认已销毁它手里的全部副本" in line for line in lines)
 
 
-@pytest.mark.parametrize("how", ["disabled", "signed out", "role taken", "database away"])
+ENDS = {
+    "organizer paused": "UPDATE organizations SET active = false WHERE id = :o",
+    "agreement suspended": "UPDATE agreements SET status = 'suspended' WHERE organization_id = :o",
+    "key leaked": "UPDATE recipients SET ended_reason = 'leaked', ended_at = now(),"
+    " pinned_at = now() - interval '1 day' WHERE organization_id = :o",
+    "file destroyed": "UPDATE releases SET state = 'destroyed' WHERE organization_id = :o",
+}
+
+
+@pytest.mark.parametrize("how", ["disabled", "signed out", "role taken", "database away", *ENDS])
 def test_a_download_ends_with_the_right_to_it(
     batches: Batches,
     organizer: Organizer,
@@ -212,6 +221,8 @@ def test_a_download_ends_with_the_right_to_it(
         with Session(batches.owner) as session:
             if how == "disabled":
                 session.get_one(Account, owner.account_id).status = AccountStatus.DISABLED
+            elif how in ENDS:
+                session.execute(text(ENDS[how]), {"o": organizer.organization_id})
             elif how == "signed out":
                 sessions.end_all(session, owner.account_id)
             else:
@@ -221,9 +232,9 @@ def test_a_download_ends_with_the_right_to_it(
             session.commit()
     assert sum(map(len, chunks)) == 0
     answer.close()
-    assert _state(batches, organizer) == "offered"
+    assert _state(batches, organizer) == ("destroyed" if how == "file destroyed" else "offered")
     if how != "database away":
-        assert owner.get(f"{path}/file").status_code in (302, 403)
+        assert owner.get(f"{path}/file").status_code in (302, 403, 404)
 
 
 def test_an_organizer_that_is_paused_gets_no_pictures(
