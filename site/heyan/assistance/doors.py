@@ -18,13 +18,23 @@ class CannotSend(Exception):
 
 
 def text_code(
-    session: Session, settings: Settings, *, phone: str, kind: str, code: str, source: str
+    session: Session,
+    settings: Settings,
+    *,
+    phone: str,
+    kind: str,
+    code: str,
+    source: str,
+    account_id: uuid.UUID | None = None,
 ) -> None:
     """Send *code* by SMS to *phone*; raises `CannotSend`. The code is kept nowhere in the open."""
     if "sms" not in settings.channels:
         raise CannotSend
     try:
-        outbox.send_code(session, settings, phone=phone, kind=kind, code=code, source=source)
+        outbox.send_code(
+            session, settings, phone=phone, kind=kind, code=code, source=source,
+            account_id=account_id,
+        )  # fmt: skip
     except outbox.BudgetSpent as error:
         raise CannotSend from error
 

@@ -58,6 +58,10 @@ class OpenForm(Form):
         render_kw={"autocomplete": "off"},
     )
     lead = HiddenField()
+    text = BooleanField(
+        _l("用短信把激活码发给本人，不在这里显示"),
+        description=_l("本人不在面前时用；短信只发到上面的手机号"),
+    )
     asked = BooleanField(
         _l("本人（或监护人）要求代为开立，并已知道手机号用来登录"),
         [InputRequired(_l("只能按本人或监护人的要求单个开立；别人给的名单请用批量导入"))],

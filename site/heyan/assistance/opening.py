@@ -154,6 +154,33 @@ def open_one(
     return issued.account_id, HandOut(name, mask_phone(phone), issued.code, issued.expires_at)
 
 
+def open_by_text(
+    session: Session,
+    settings: Settings,
+    actor: Actor,
+    *,
+    phone: str,
+    name: str,
+    lead_id: uuid.UUID | None = None,
+) -> uuid.UUID:
+    """Open an account and send its code to its number: no colleague sees it. Returns its id.
+
+    Raises `LoginTaken`, and `doors.CannotSend` when no SMS can go out (then nothing was opened).
+    """
+    with transaction(session):
+        account_id, made = open_one(session, actor, phone=phone, name=name, lead_id=lead_id)
+        doors.text_code(
+            session,
+            settings,
+            phone=phone,
+            kind="activation_code",
+            code=made.code,
+            source=f"account:{account_id}",
+            account_id=account_id,
+        )
+    return account_id
+
+
 def taken(session: Session, rows: Iterable[PersonRow]) -> list[RowProblem]:
     """Return the rows whose number has an account already."""
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from flask import abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -11,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from heyan import bodies, csrf, web
 from heyan.access import requires
 from heyan.accounts.errors import InvitationInvalid, LoginTaken
-from heyan.assistance import opening, rows
+from heyan.assistance import doors, opening, rows
 from heyan.assistance.forms import ImportConfirmForm, ImportForm, OpenForm, SourceForm
 from heyan.assistance.staff_views import ASSIST, ONE, Page, staff_pages
 from heyan.bodies import allow_body
@@ -43,16 +44,23 @@ def open_new() -> Page:
         form.lead.data = request.args.get("lead", "")[:36]
         return render_template("staff/assistance/open.html", form=form)
     if form.validate():
+        who: dict[str, Any] = {
+            "phone": form.phone.e164,
+            "name": form.name.data or "",
+            "lead_id": _uuid(form.lead.data),
+        }
         try:
-            made = opening.open_one(
-                web.session(),
-                web.actor(),
-                phone=form.phone.e164,
-                name=form.name.data or "",
-                lead_id=_uuid(form.lead.data),
-            )[1]
+            if form.text.data:
+                made_id = opening.open_by_text(web.session(), web.settings(), web.actor(), **who)
+                web.flash("success", _("账号已开立，激活码已用短信发给本人，14 天内有效"))
+                return redirect(url_for("staff_assistance.show", account_id=made_id), 303)
+            made = opening.open_one(web.session(), web.actor(), **who)[1]
         except LoginTaken:
             form.phone.errors = [_("这个号码已经有账号；忘记密码请用“查找账号”")]
+        except doors.CannotSend:
+            form.text.errors = [
+                _("短信现在发不出去，没有开立账号。请取消勾选，把激活码当面交给本人")
+            ]
         else:
             return render_template("staff/assistance/sheet.html", lines=[made], problems=[])
     return render_template("staff/assistance/open.html", form=form), 422

@@ -35,6 +35,7 @@ _SUBJECTS = {
     "reset_code": _l("重设密码的验证码"),
     "email_left": _l("账号的邮箱换了"),
     "assisted_reset": _l("密码重置码"),
+    "activation_code": _l("账号的激活码"),
     "freeze_code": _l("冻结账号的验证码"),
 }
 _BODIES = {
@@ -58,6 +59,10 @@ _BODIES = {
     "assisted_reset": _l(
         "客服应您要求发出的密码重置码 %(code)s，10 分钟内有效，登录名就是这个手机号。"
         "请在 %(site)s 自己设置新密码，不要告诉任何人，客服也不会问。"
+    ),
+    "activation_code": _l(
+        "客服应您要求开立了账号，激活码 %(code)s，14 天内有效，只能用一次。请在 %(site)s 的"
+        "“激活账号”自己设置密码，不要告诉任何人，客服也不会问。"
     ),
     "freeze_code": _l("冻结账号的验证码 %(code)s，5 分钟内有效。不是您本人在操作的话，不用理会。"),
     "email_left": _l(
