@@ -22,6 +22,7 @@ from werkzeug.exceptions import (
     RequestEntityTooLarge,
     ServiceUnavailable,
 )
+from werkzeug.formparser import FormDataParser
 from werkzeug.wrappers import Response
 
 CHUNK = 64 * 1024
@@ -33,8 +34,41 @@ M_MMAP_THRESHOLD = -3
 GIVE_BACK_BYTES = 32 * 1024
 
 
+class FormParser(FormDataParser):
+    """Forms without files, held to the bounds that Werkzeug keeps for forms with files alone.
+
+    A picture may have thirty megabytes; sent as text between ``&`` they would be fifteen million
+    fields (C-03).
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        mimetype: str,
+        content_length: int | None,
+        options: dict[str, str] | None = None,
+    ) -> Any:
+        """Return stream, fields and files; raises `RequestEntityTooLarge` beyond the bounds."""
+        if mimetype == "application/x-www-form-urlencoded":
+            stream = io.BytesIO(self._bounded(stream))
+        return super().parse(stream, mimetype, content_length, options)
+
+    def _bounded(self, stream: IO[bytes]) -> bytes:
+        most = self.max_form_memory_size
+        body = bytearray()
+        while piece := stream.read(CHUNK):
+            body += piece
+            if most is not None and len(body) > most:
+                raise RequestEntityTooLarge
+        if self.max_form_parts is not None and body.count(b"&") >= self.max_form_parts:
+            raise RequestEntityTooLarge
+        return bytes(body)
+
+
 class MemoryRequest(Request):
     """A request whose file parts are kept in memory; ``max_content_length`` bounds them."""
+
+    form_data_parser_class = FormParser
 
     def _get_file_stream(self, *_args: Any, **_about: Any) -> IO[bytes]:
         return io.BytesIO()

@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -188,6 +188,33 @@ def test_ten_thousand_parts_are_refused(site: Site, opened: Door) -> None:
         connection.sendall(opened.head(f"Content-Length: {len(body)}") + body)
         status, _page = answer(connection)
     assert status in (400, 413)
+
+
+@pytest.mark.parametrize("piece", [b"a&", b"a", b"%00"], ids=["fields", "one field", "escapes"])
+def test_text_in_the_place_of_a_picture_is_cut(site: Site, opened: Door, piece: bytes) -> None:
+    """C-03, SECURITY 5: thirty megabytes of text would be fifteen million fields."""
+    before = site.memory()
+    start = "&".join(f"{name}={value}" for name, value in opened.fields.items()) + "&x="
+    body = start.encode() + piece * (28 * MIB // len(piece))
+    with site.connect() as connection:
+        kind = "application/x-www-form-urlencoded"
+        connection.sendall(opened.head(f"Content-Length: {len(body)}", kind) + body)
+        status, _page = answer(connection)
+    assert status == 413
+    assert site.memory() - before < 60 * MIB
+
+
+@pytest.mark.parametrize(("count", "status"), [(190, 422), (201, 413)])
+def test_a_form_has_two_hundred_fields_at_most(
+    site: Site, opened: Door, count: int, status: int
+) -> None:
+    """C-03, CONTROLS 5: also where the form carries no file."""
+    form = replace(opened, path="/students/new")
+    body = f"csrf_token={opened.fields['csrf_token']}".encode() + b"&a=1" * (count - 1)
+    with site.connect() as connection:
+        kind = "application/x-www-form-urlencoded"
+        connection.sendall(form.head(f"Content-Length: {len(body)}", kind) + body)
+        assert answer(connection)[0] == status
 
 
 def test_endless_headers_are_cut(site: Site) -> None:
