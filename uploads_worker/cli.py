@@ -20,7 +20,13 @@ from uploads_worker.context import Context
 from uploads_worker.keyring import STRONG, Keyring, KeyringError, KmsHook
 from uploads_worker.keyring_file import CHEAP, Secret
 from uploads_worker.settings import WorkerSettings
-from uploads_worker.unlocking import open_keyring, read_passphrase_file, secret
+from uploads_worker.unlocking import (
+    HARD,
+    hard_to_guess,
+    open_keyring,
+    read_passphrase_file,
+    secret,
+)
 
 EPILOG = """\
 The keyring is named by KEYRING; it opens with KEYRING_KMS, KEYRING_PASSPHRASE_FILE (mode 0600),
@@ -147,8 +153,8 @@ def _passphrase(given: argparse.Namespace, settings: WorkerSettings) -> int:
         new = getpass.getpass("New passphrase: ")
         if getpass.getpass("Again: ") != new:
             raise KeyringError("the two differ")
-    if isinstance(new, str) and len(new) < 20:
-        raise KeyringError("a passphrase has six words or twenty characters at least")
+    if isinstance(new, str) and not hard_to_guess(new):
+        raise KeyringError(f"a passphrase has {HARD}")
     open_keyring(settings).change_passphrase(new)
     say("changed; the worker must be started again with the new passphrase, and copies made anew")
     return 0
@@ -233,6 +239,7 @@ def _verify(_given: argparse.Namespace, settings: WorkerSettings) -> int:
             return 0
         say(f"CLOCK: {len(times.backward)} seals are earlier than the one before:", *times.backward)
         say(f"{times.late_entries} entries are later than their seal, from {times.first_late} on")
+        say(f"{times.dated_back} are dated hours back, from {times.first_dated_back} on")
         return 1
     say(f"BROKEN ({fault.kind}): {fault.message}")
     say(f"{count} entries before it hold")

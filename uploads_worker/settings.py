@@ -131,6 +131,8 @@ class WorkerSettings(Common):
         found, faults = load(cls, environ, production=production)
         faults += settings_checks.common(found, environ)
         faults += settings_checks.database("WORKER_DATABASE_URL", found.database_url, found.env)
+        if production:
+            faults += settings_checks.given("WORKER_S3_SECRET_KEY", found.s3_secret_key)
         faults += _channels(found)
         if faults:
             raise SettingsError(faults)

@@ -12,6 +12,8 @@ from uploads_worker.keyring import STRONG, Keyring, KeyringLocked, KmsHook
 from uploads_worker.keyring_file import CHEAP, Secret
 from uploads_worker.settings import WorkerSettings
 
+HARD = "six generated words, or twenty characters, at least"
+
 
 def read_passphrase_file(path: Path) -> str:
     """Return the passphrase in *path*; raises `KeyringExposed` when others could read it."""
@@ -41,7 +43,14 @@ def secret(
             "no passphrase: set KEYRING_PASSPHRASE_FILE (mode 0600) or KEYRING_KMS, "
             "or start from a terminal"
         )
+    if settings.production and not hard_to_guess(found):
+        raise KeyringLocked(f"KEYRING_PASSPHRASE is easy to guess: {HARD}")
     return found
+
+
+def hard_to_guess(passphrase: str) -> bool:
+    """Tell whether *passphrase* has the length and variety of six words that a program drew."""
+    return len(passphrase) >= 20 and len(set(passphrase)) >= 8
 
 
 def open_keyring(settings: WorkerSettings) -> Keyring:
