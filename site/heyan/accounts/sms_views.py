@@ -80,7 +80,11 @@ def sms_factor() -> Page:
 def _set_up(endpoint: str) -> Page:
     here, session, settings = person(), web.session(), web.settings()
     if not texted.may_set_up(session, settings, here):
-        abort(404)
+        # Work accounts have stronger ways alone, and some sites send no SMS.
+        if not here.complete:
+            return redirect(url_for("accounts.authenticator", next=wanted(here.realm)))
+        web.flash("info", _("这里不能用短信验证码，请用通行密钥或验证器应用"))
+        return redirect(url_for("accounts.sessions"))
     form, status = SmsCodeForm(), 200
     locale = "en" if str(get_locale()).startswith("en") else "zh_CN"
     if request.method == "POST" and "send" in request.form:
