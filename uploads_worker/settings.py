@@ -98,7 +98,10 @@ class WorkerSettings(Common):
         source="CONTROLS C-72",
     )
     sms_access_key: str = setting(
-        "SMS_ACCESS_KEY", "Aliyun key id that may only SendSms", default="", secret=True
+        "SMS_ACCESS_KEY",
+        "Aliyun key id that may SendSms and QuerySendDetails alone",
+        default="",
+        secret=True,
     )
     sms_secret_key: str = setting("SMS_SECRET_KEY", "its secret", default="", secret=True)
     sms_sign: str = setting("SMS_SIGN", "signature that the provider approved", default="")
