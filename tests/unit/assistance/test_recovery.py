@@ -16,6 +16,7 @@ from heyan.assistance import changes, recovery
 from heyan.assistance.models import ChangeKind
 from tests.conftest import Clock
 from tests.enrolment import Person, World, hidden_fields, words_of
+from tests.notifications import counted
 from tests.staff import Colleague, colleague
 
 PASSWORD = "fünf-leise-otter-im-fluss"
@@ -119,6 +120,19 @@ def test_a_reset_code_has_three_tries_and_ten_minutes(
     code = call_back(clerk, person)
     clock.move(timedelta(minutes=10, seconds=1))
     assert new_password(world, phone, code) == 422
+
+
+def test_a_code_that_is_none_costs_the_same_for_every_number(world: World) -> None:
+    """C-32, SECURITY 21: statement for statement, so no clock tells which number has an account."""
+    done = []
+    for phone in (phone_of(world, world.person()), f"+86139{uuid.uuid4().int % 10**8:08d}"):
+        browser = somebody(world)
+        fields = hidden_fields(browser.get("/account/reset").text)
+        form = {**fields, "phone": phone, "code": "ABCD-EFGH", "password": PASSWORD}
+        with counted() as statements:
+            assert browser.client.post("/account/reset", data=form).status_code == 422
+        done.append(statements)
+    assert done[0] == done[1]
 
 
 def test_unknown_and_known_numbers_get_the_same_answer(
