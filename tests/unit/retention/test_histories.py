@@ -8,7 +8,9 @@ they are as they were, and the journal beside the anchors is not.
 from __future__ import annotations
 
 import time
+import types
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -23,24 +25,26 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from hypothesis.strategies import DataObject, data, sampled_from
-from sqlalchemy import text
+from sqlalchemy import false, text, true
 
 from heyan import clock as clocks
 from heyan import web
 from heyan.accounts.models import Account
 from heyan.audit.service import OPERATOR
+from heyan.consent.purposes import HAND_OVER, IDENTITY_DOCUMENTS
 from heyan.consent.service import Evidence
-from heyan.custody.objects import ObjectMissing
+from heyan.custody.objects import ObjectMissing, ObjectStore
 from heyan.documents.models import Document
 from heyan.registrations.service import load
 from heyan.registrations.states import ForbiddenTransition
 from heyan.registrations.submission import withdraw
 from heyan.retention import holds
+from heyan.rights import acts
 from tests.enrolment import Person, World
 from tests.keeping import hold, pair, release
 from tests.staff import Colleague
 from tests.worker import opened
-from uploads_worker import sweep, tombstones, vault
+from uploads_worker import destruction, endings, sweep, tombstones, vault
 from uploads_worker.context import Context
 from uploads_worker.keeping import holds_journal
 
@@ -66,6 +70,8 @@ class Subject:
     registration_id: uuid.UUID
     document_id: uuid.UUID
     destroyed: bool = False
+    # At the last look.
+    held: bool = False
     holds: list[uuid.UUID] = field(default_factory=list)
 
 
@@ -83,22 +89,37 @@ class Histories(RuleBasedStateMachine):
         self.subjects: list[Subject] = []
         self.backup: dict[str, list[dict[str, Any]]] | None = None
         self.backed: set[uuid.UUID] = set()
+        self.ending = False
 
     @initialize()
     def an_event_with_a_key(self) -> None:
+        if self._over():
+            # Time is up: no further history begins.
+            return
         self.event = self.world.event(with_key=False)
         vault.provision(self.context, self.event.id)
         self.hand_in()
+        # Whatever is destroyed from here on, the end of the history tries to bring back.
+        self.back_up()
+
+    def teardown(self) -> None:
+        """Sweep and restore once more: no history ends before its last backup was tried."""
+        self.ending = True
+        if self.backup is None:
+            return
+        for last in (self.sweep_now, self.restore, self.sweep_now):
+            last()
+            self.check_invariants()
 
     def _some(self, choice: DataObject) -> Subject:
         return choice.draw(sampled_from(self.subjects))
 
     def _over(self) -> bool:
-        return time.monotonic() - type(self).began > SECONDS
+        return not self.ending and time.monotonic() - type(self).began > SECONDS
 
     # --- acts ---
 
-    @precondition(lambda self: len(self.subjects) < 3)
+    @precondition(lambda self: 0 < len(self.subjects) < 3)
     @rule()
     def hand_in(self) -> None:
         """Somebody registers and hands in a document, with both consents."""
@@ -116,15 +137,21 @@ class Histories(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: bool(self.subjects))
-    @rule(choice=data())
-    def withdraw(self, choice: DataObject) -> None:
-        """Somebody takes the consent back; the deletion is due at once."""
+    @rule(choice=data(), purpose=sampled_from(["", IDENTITY_DOCUMENTS, HAND_OVER]))
+    def withdraw(self, choice: DataObject, purpose: str) -> None:
+        """Somebody withdraws, or takes one consent back; the deletion is due at once."""
         one = self._some(choice)
+        owner, evidence = one.person.account_id, Evidence("test", "test")
         with self.world.session() as session:
-            registration = load(session, one.person.account_id, one.registration_id)
             try:
-                withdraw(session, OPERATOR, registration, Evidence("test", "test"), "撤回")
-            except ForbiddenTransition:
+                if purpose:
+                    acts.withdraw_consent(
+                        session, OPERATOR, owner, purpose, one.registration_id, evidence, "撤回"
+                    )
+                else:
+                    registration = load(session, owner, one.registration_id)
+                    withdraw(session, OPERATOR, registration, evidence, "撤回")
+            except (ForbiddenTransition, acts.NothingToWithdraw):
                 # Too late for it, and the page says so.
                 session.rollback()
 
@@ -168,11 +195,19 @@ class Histories(RuleBasedStateMachine):
             for name in ("events", "documents", "id_numbers", "answers", "closed_accounts"):
                 sweep.BROOMS[name](self.context)
 
+    @precondition(lambda self: len(self.subjects) > 1)
+    @rule(really=sampled_from([True, False, False]))
+    def end_early(self, really: bool) -> None:
+        """The operator ends the event before its day: its key goes, unless an order keeps it."""
+        if really and not self._over():
+            endings.end_event(self.context, self.event.id, actor=OPERATOR)
+
     @rule(days=sampled_from([1, 40, 400]))
     def wait(self, days: int) -> None:
         """Time passes."""
         type(self).move(timedelta(days=days))
 
+    @precondition(lambda self: bool(self.subjects))
     @rule()
     def back_up(self) -> None:
         """Take the rows as they are."""
@@ -236,7 +271,11 @@ class Histories(RuleBasedStateMachine):
             there = self._opens(one, row)
             if one.destroyed:
                 assert not there, "what was destroyed is readable again"
+                assert row.destroyed_at is not None, "what was destroyed is said to be there"
+            elif row.destroyed_at is not None:
+                assert not one.held, "what an order keeps was destroyed"
             one.destroyed = one.destroyed or row.destroyed_at is not None
+            one.held = held
             if row.destroyed_at is not None:
                 assert not there, "it says destroyed and opens"
             elif held or row.destroy_due_at > clocks.now():
@@ -278,3 +317,67 @@ def test_no_history_revives_what_was_destroyed_or_loses_what_is_kept(
             derandomize=False,
         ),
     )
+
+
+def _orders_count_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let destruction look at no order."""
+    blind = types.SimpleNamespace(
+        held=lambda *_given: False, not_held=lambda *_given: true(), is_held=lambda *_given: false()
+    )
+    monkeypatch.setattr(destruction, "holds", blind)
+
+
+def _restores_forget_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a restore destroy again everything but documents."""
+    whole = tombstones.journal
+    monkeypatch.setattr(
+        tombstones, "journal", lambda folder: (one for one in whole(folder) if one[0] != "document")
+    )
+
+
+def _destruction_is_only_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let objects stay that are marked as destroyed."""
+    monkeypatch.setattr(ObjectStore, "destroy_sealed", lambda _store, _key: 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (_orders_count_for_nothing, "what an order keeps was destroyed"),
+        (_restores_forget_documents, "what was destroyed is said to be there"),
+        (_destruction_is_only_said, "it says destroyed and opens"),
+    ],
+)
+def test_the_search_sees_a_planted_fault(
+    machine: type[Histories],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[pytest.MonkeyPatch], None],
+    said: str,
+) -> None:
+    """H2, H3, H4: one rule broken by hand, and a history of a few steps fails for that reason."""
+    for broken in (False, True):
+        history = machine()
+        history.an_event_with_a_key()
+        (one,) = history.subjects
+        if fault is _orders_count_for_nothing:
+            one.holds.append(
+                hold(machine.world, "document", one.document_id, people=machine.people, days=3000)
+            )
+            history.check_invariants()
+        if broken:
+            fault(monkeypatch)
+        with machine.world.session() as session:
+            registration = load(session, one.person.account_id, one.registration_id)
+            withdraw(session, OPERATOR, registration, Evidence("test", "test"), "撤回")
+
+        def lived(history: Histories = history) -> None:
+            history.sweep_now()
+            history.check_invariants()
+            history.restore()
+            history.check_invariants()
+
+        if not broken:
+            lived()
+            continue
+        with pytest.raises(AssertionError, match=said):
+            lived()
