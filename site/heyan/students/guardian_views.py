@@ -33,8 +33,10 @@ def _guardians(student_id: uuid.UUID, *, code: str = "", full: bool = False) -> 
         others = guardians.others(session, web.account_id(), student_id)
     except service.StudentUnknown:
         abort(404)
+    here = web.login_session()
     page = render_template(
         "students/guardians.html",
+        proven=here is not None and here.stepped_up(web.settings()),
         student=student,
         others=others,
         code=code,

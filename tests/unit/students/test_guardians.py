@@ -25,7 +25,10 @@ def offered(world: World, first: Person, name: str = "王小满") -> tuple[str, 
     """A student of *first* and a code for another guardian, as the page shows it."""
     student = first.student(name)
     page = f"/students/{student}/guardians"
-    assert first.post(f"{page}/new", page=page).status_code == 403
+    stale = first.get(page).text
+    assert f"{page}/new" not in stale
+    assert "验证身份后给绑定码" in stale
+    assert first.post(f"{page}/new", page=JOIN).status_code == 403
     shown = fresh(world, first).post(f"{page}/new", page=page).text
     found = re.search(r"([0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4})", shown)
     assert found, shown
