@@ -374,7 +374,8 @@ def told(universe: Universe) -> set[str]:
                     query = query.where(table.c.realm == Realm.PUBLIC)
                 found |= set(session.scalars(query))
     # Two characters are in any page; where every test comes from is nobody's.
-    return {value for value in found if len(value) > 2 and value[:6] not in ("192.0.", "test")}
+    nobodys = ("192.0.2.", "127.0.0.1", "test")
+    return {value for value in found if len(value) > 2 and not value.startswith(nobodys)}
 
 
 def test_a_page_without_a_grant_holds_nothing_that_people_told(
@@ -382,8 +383,7 @@ def test_a_page_without_a_grant_holds_nothing_that_people_told(
 ) -> None:
     """C-48, S-091: every page of everybody at work, scanned for all that stands in the database."""
     assert {"欧阳来电", "+8613700001234", "hello@reach.example", "解放路九号"} <= told
-    needles = {value: value.removeprefix("+86") for value in told}
-    wrong, seen = set(), 0
+    needles, wrong, seen = {one: one.removeprefix("+86") for one in told}, set(), 0
     for rule in pages(universe):
         if rule.endpoint in APPROVED:
             continue
