@@ -251,7 +251,7 @@ def _leave(response: Response) -> Response:
     headers["Server"] = ""  # left out, the server would name itself
     if secure:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains; preload"
-    if request.endpoint == "static":
+    if request.endpoint == "static" and response.status_code < 400:
         headers.setdefault("Cache-Control", "no-cache")
         return response
     needed = _requirement()

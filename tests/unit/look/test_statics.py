@@ -56,4 +56,7 @@ def test_the_desk_is_fetched_in_one_breath() -> None:
 
 @pytest.mark.parametrize("path", ["../wsgi.py", "%2e%2e/wsgi.py", "js", "", "0123456789ab/"])
 def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
-    assert client.get(f"/static/{path}").status_code == 404
+    """SECURITY 36: and no cache keeps the page that says so, which has a number of its own."""
+    answer = client.get(f"/static/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["Cache-Control"] == "no-store"
