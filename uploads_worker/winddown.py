@@ -42,6 +42,7 @@ from heyan.safety.models import SafetyMark, SealedDigest
 from heyan.usage.models import UsageHit, UsageVisitor
 from heyan.viewings.models import Viewing
 from heyan.winddown.models import EndingNotice, ServiceEnding
+from heyan.winddown.service import NOTICE
 from uploads_worker import (
     access_copy,
     destruction,
@@ -90,7 +91,25 @@ def tend(context: Context) -> None:
         _tell(context, row.id)
         return
     require_time(context)
+    if row.begun_at is None and not _told_in_time(context, row.id):
+        log.error("winddown.not_told", ends_at=row.ends_at.isoformat())
+        _tell(context, row.id)
+        return
     _end(context, row.id)
+
+
+def _told_in_time(context: Context, ending_id: uuid.UUID) -> bool:
+    """Tell whether people had their thirty days by what this worker wrote itself (S-078).
+
+    The row of the end is the web's: whoever holds the web's password could write one that has
+    passed already, with two names under it, and everything would be destroyed at once.
+    """
+    with context.sessions() as session:
+        first = session.scalar(
+            select(func.min(EndingNotice.told_at)).where(EndingNotice.ending_id == ending_id)
+        )
+    # A day for the worker that tells within the hour, and for one that was restarted.
+    return first is not None and clock.now() >= first + NOTICE - timedelta(days=1)
 
 
 def _tell(context: Context, ending_id: uuid.UUID) -> int:

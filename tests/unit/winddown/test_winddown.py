@@ -11,6 +11,7 @@ from typing import Any
 
 import pyrage
 import pytest
+from sqlalchemy import text
 
 from heyan import clock as clocks
 from heyan.access import Role
@@ -21,7 +22,7 @@ from heyan.winddown import ending, service
 from tests.assessments import write
 from tests.enrolment import World, words_of
 from tests.staff import Colleague, colleague, event_form, organization
-from tests.worker import root_text, submit, verify
+from tests.worker import opened, root_text, submit, verify
 from uploads_worker import winddown
 from uploads_worker.context import Context
 
@@ -130,6 +131,29 @@ def test_everybody_is_told_once(
         assert len(told) == 1
 
 
+def test_an_end_that_nobody_was_told_of_destroys_nothing(
+    world: World, context: Context, people: tuple[Colleague, Colleague], clock: Any
+) -> None:
+    """S-078, SECURITY 46: written by whoever holds the web's password, two names under it."""
+    case = submit(world, context)
+    with world.session() as session:
+        session.execute(
+            text(
+                "INSERT INTO service_endings (id, ends_at, proposed_by, proposed_at, approved_by,"
+                " approved_at) VALUES (gen_random_uuid(), now() - interval '1 hour', :a,"
+                " now() - interval '40 days', :b, now() - interval '39 days')"
+            ),
+            {"a": people[0].account_id, "b": people[1].account_id},
+        )
+        session.commit()
+    winddown.tend(context)
+    assert _standing(world).begun_at is None
+    assert opened(context, case.document_id)
+    clock.move(timedelta(days=28))
+    winddown.tend(context)
+    assert opened(context, case.document_id)
+
+
 def test_no_event_opens_that_closes_after_the_end(
     world: World, people: tuple[Colleague, Colleague]
 ) -> None:
@@ -165,6 +189,7 @@ def test_the_service_ends_and_proves_it(
         "SELECT account_id AS id FROM registrations WHERE id = :r", r=case.registration_id
     )
     announce(people)
+    winddown.tend(context)
     visitor = world.app.test_client()
     for passed in range(30):
         clock.move(timedelta(days=min(passed, 1)))
