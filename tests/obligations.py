@@ -305,5 +305,10 @@ LAW: dict[str, str] = {
     "L-19": "the copy validates against the published schema",
     "L-20": "a rule to be explained is a kind of request with the same clock",
     "L-21": "next of kin: proof, two approvers, nobody counts twice, proof gone at close",
+    "L-11": "deleted unasked past its day; what an order keeps is invisible and unusable",
+    "L-30": "a security log of day 179 is there, of day 181 is not, whatever a policy says",
+    "L-31": "one command lists each control with its tests and their last result",
+    "L-35": "an authority gets what is in its order's scope, and the order has two approvals",
+    "L-38": "proof for disputes stays the three years of civil law",
     "L-32": "the channel for complaints is on every page and answers",
 }

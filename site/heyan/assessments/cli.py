@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import click
 from flask.cli import AppGroup, with_appcontext
@@ -26,9 +28,14 @@ ROW = re.compile(r"^\|(.+)\|\s*$")
 
 @assessments_cli.command("evidence")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--results",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="folder of JUnit files that the last run of the tests left",
+)
 @with_appcontext
-def evidence(folder: Path) -> None:
-    """Write registry, ledger and audit counts, assessments and the tests of each control."""
+def evidence(folder: Path, results: Path | None) -> None:
+    """Write registry, ledger, audit counts, assessments, each control's tests and results."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with web.heyan().sessions() as session, force_locale("zh_CN"):
         _table(folder / "processing.csv", [processing.heads(), *processing.rows(web.settings())])
@@ -62,7 +69,8 @@ def evidence(folder: Path) -> None:
             "alarms": persons.alarms,
             "minors": {"year": year, **minors.figures(session, year)},
         }
-    _table(folder / "controls.csv", controls(TESTS.read_text("utf-8")))
+    found_tests = controls(TESTS.read_text("utf-8"))
+    _table(folder / "controls.csv", with_results(found_tests, results))
     (folder / "facts.json").write_text(json.dumps(facts, indent=2, ensure_ascii=False), "utf-8")
     click.echo(f"written: {', '.join(sorted(one.name for one in folder.iterdir()))}")
 
@@ -76,6 +84,40 @@ def controls(text: str) -> list[list[str]]:
             if not all(set(cell) <= set("-: ") for cell in cells):
                 found.append(cells)
     return found
+
+
+def with_results(lines: list[list[str]], results: Path | None) -> list[list[str]]:
+    """Return the same rows, each with what came of its tests the last time they ran (L-31)."""
+    came_of_it, ran_at = _results(results) if results is not None else ({}, "")
+    found = []
+    for line in lines:
+        named = re.findall(r"`([^`]+)`", line[-1])
+        if not named:
+            found.append([*line, "last result" if line[0] == "number" else "no test"])
+            continue
+        said = Counter(came_of_it.get(one, "not run") for one in named)
+        words = ", ".join(f"{count} {what}" for what, count in sorted(said.items()))
+        found.append([*line, f"{words} {ran_at}".strip()])
+    return found
+
+
+def _results(folder: Path) -> tuple[dict[str, str], str]:
+    """Return each test's outcome, the worst of its cases, and when the last of the files ran."""
+    order = ("passed", "skipped", "failed")
+    found: dict[str, str] = {}
+    times = []
+    for path in sorted(folder.glob("*.xml")):
+        # Written by our own run of the tests.
+        root = ET.parse(path).getroot()  # noqa: S314 - as said
+        times += [suite.get("timestamp", "") for suite in root.iter("testsuite")]
+        for case in root.iter("testcase"):
+            module = case.get("classname", "").replace(".", "/")
+            name = f"{module}.py::{case.get('name', '').partition('[')[0]}"
+            bad = case.find("failure") is not None or case.find("error") is not None
+            outcome = "failed" if bad else "passed"
+            outcome = "skipped" if case.find("skipped") is not None else outcome
+            found[name] = max(found.get(name, "passed"), outcome, key=order.index)
+    return found, max(times, default="")[:10]
 
 
 def _table(path: Path, lines: Iterable[Iterable[object]]) -> None:

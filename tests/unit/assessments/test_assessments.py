@@ -259,10 +259,21 @@ def test_children_have_rules_of_their_own_on_every_page(world: World) -> None:
 
 
 def test_the_evidence_is_one_command(world: World, address: str, tmp_path: Path) -> None:
-    """L-24: registry, ledger and audit counts, and the tests of each control."""
+    """L-24, L-31: registry, ledger, audit counts; each control, its tests, what came of them."""
     assessed(world, event_id(address))
+    results = tmp_path / "results"
+    results.mkdir()
+    module = "tests.unit.assessments.test_assessments"
+    (results / "one.xml").write_text(
+        '<testsuites><testsuite timestamp="2026-11-30T10:00:00">'
+        f'<testcase classname="{module}" name="test_the_alarm_comes_at_four_fifths[1]"/>'
+        f'<testcase classname="{module}" name="test_the_alarm_comes_at_four_fifths[2]">'
+        "<failure/></testcase>"
+        f'<testcase classname="{module}" name="test_the_officer_sees_the_alarm_of_numbers"/>'
+        "</testsuite></testsuites>"
+    )
     done = world.app.test_cli_runner().invoke(
-        args=["assessments", "evidence", str(tmp_path / "pack")]
+        args=["assessments", "evidence", str(tmp_path / "pack"), "--results", str(results)]
     )
     assert done.exit_code == 0, done.output
     tables = {
@@ -273,6 +284,10 @@ def test_the_evidence_is_one_command(world: World, address: str, tmp_path: Path)
     assert len(tables["processing"]) == len(CATEGORIES) + 1
     assert any(line[0] == "assessments.confirm" for line in tables["audit"])
     assert len(tables["controls"]) > 100
+    (alarm,) = (line for line in tables["controls"] if line[0] == "L-23")
+    assert alarm[-1] == "1 failed, 1 passed 2026-11-30"
+    (other,) = (line for line in tables["controls"] if line[0] == "L-25")
+    assert "not run" in other[-1]
     assert "persons" in (tmp_path / "pack" / "facts.json").read_text("utf-8")
 
 

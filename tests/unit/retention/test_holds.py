@@ -244,7 +244,7 @@ def test_a_restore_forgets_no_hold_and_no_release(world: World, context: Context
 def test_what_is_kept_by_an_order_alone_is_invisible_to_staff(
     world: World, context: Context, clock: Clock
 ) -> None:
-    """S-055: a held lead past its period: no list, no dial list, no page, no search."""
+    """S-055, L-11: a held lead past its period: no list, no dial list, no page, no search."""
     lead = uuid.uuid4()
     phone = "+8613900139001"
     with world.session() as session:

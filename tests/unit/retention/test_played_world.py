@@ -82,7 +82,7 @@ def test_no_page_shows_staff_more_than_their_scenario(played: World) -> None:
 
 
 def test_nothing_in_a_swept_world_is_older_than_its_period(played: World, context: Context) -> None:
-    """S-075: a stored value outside the registry's rules is counted, and there is none."""
+    """S-075, L-11: a stored value outside the registry's rules is counted, and there is none."""
     assert played
     sweep.sweep(context)
     with context.sessions() as session:

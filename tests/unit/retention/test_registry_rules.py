@@ -60,7 +60,7 @@ def test_every_category_says_its_six_stages_and_who_approves() -> None:
 
 
 def test_every_statutory_floor_names_its_article_and_is_kept() -> None:
-    """S-060, E4: a floor without a citation, or a shorter period, fails the build."""
+    """S-060, E4, L-38: a floor without a citation, or a shorter period, fails the build."""
     floors = [one for one in CATEGORIES if one.floor is not None]
     assert floors
     for category in floors:
@@ -68,6 +68,14 @@ def test_every_statutory_floor_names_its_article_and_is_kept() -> None:
         assert "第" in category.floor.citation
         assert category.floor.citation.endswith(("条", "项", "款"))
         assert category.days is None or category.days >= category.floor.days
+
+
+def test_what_proves_in_a_dispute_is_kept_as_long_as_one_may_sue() -> None:
+    """L-38: consents, decisions and answers to requests, for the three years of civil law."""
+    for key in ("decision", "rights.request", "consent"):
+        assert (REGISTRY[key].days or 0) >= 3 * 365, key
+    assert "民法典 188" in REGISTRY["decision"].source
+    assert "民法典 188" in REGISTRY["rights.request"].source
 
 
 def test_nothing_sensitive_is_kept_as_long_as_an_account_lives() -> None:
