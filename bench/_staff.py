@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import _fill
 import _site
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import create_engine, text
@@ -85,7 +86,7 @@ def grow(world: World, statement: Any, table: str, first: int, last: int) -> Non
         "last": last,
     }
     named = {name: values[name] for name in statement.compile().params}
-    with world.owner.begin() as connection:
+    with world.owner.begin() as connection, _fill.without_indexes(connection, table):
         connection.execute(statement, named)
     with world.owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"VACUUM ANALYZE {table}"))
