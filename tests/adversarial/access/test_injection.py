@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from html.parser import HTMLParser
 
 import pytest
 
 from tests import access
-from tests.access import Universe, address, needed
+from tests.access import Universe
 from tests.accounts import some_address
 from tests.enrolment import World
+from tests.forms import forms
 
 # Each asks an engine to compute, to wait or to add a head; 7 * 7191 would show as 50337.
 WORDS = (
@@ -33,49 +33,14 @@ def universe(world: World) -> Universe:
     return access.build(world)
 
 
-class Forms(HTMLParser):
-    """The forms of a page: address, method, fields with their values."""
-
-    def __init__(self, at: str) -> None:
-        super().__init__()
-        self.at = at
-        self.found: list[tuple[str, str, dict[str, str]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        have = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            action = (have.get("action") or self.at).partition("#")[0]
-            self.found.append((action, have.get("method", "get").upper(), {}))
-        elif tag in {"input", "select", "textarea"} and have.get("name") and self.found:
-            self.found[-1][2][have["name"]] = have.get("value", "")
-
-
-def forms(universe: Universe, who: str) -> list[tuple[str, str, dict[str, str]]]:
-    """Every form on every page that this person may open, each once."""
-    found: dict[tuple[str, tuple[str, ...]], tuple[str, str, dict[str, str]]] = {}
-    for rule in universe.world.app.url_map.iter_rules():
-        if rule.endpoint == "static" or "GET" not in (rule.methods or ()):
-            continue
-        permission = needed(universe, rule)
-        if permission is not None and (who == "nobody" or not universe.may(who, permission)):
-            continue
-        page = address(universe, rule)
-        shown = universe.send(who, "GET", page)
-        if shown.mimetype == "text/html" and shown.status_code == 200:
-            reader = Forms(page)
-            reader.feed(shown.text)
-            for action, method, fields in reader.found:
-                if not LEFT.search(action):
-                    found.setdefault((action, tuple(fields)), (action, method, fields))
-    return list(found.values())
-
-
 @pytest.mark.parametrize("who", WHO)
 def test_no_field_reaches_an_engine(universe: Universe, who: str) -> None:
     """SECURITY 38, C-59: SQL, templates and heads, in each field by itself, other fields sound."""
     wrong, tried = [], 0
     client = universe.clients[who]
     for action, method, fields in forms(universe, who):
+        if LEFT.search(action):
+            continue
         for name in [one for one in fields if one != "csrf_token"]:
             for word in WORDS:
                 sent = {**fields, name: word}
