@@ -50,6 +50,12 @@ STEPS: dict[str, str] = {
         "approved_by approved_at refused_at release_asked_by release_asked_at released_by"
         " released_at |"
     ),
+    "releases": (
+        "fetched_at fetched_by acknowledged_at acknowledged_by decided_at holder_destroyed_at"
+        " holder_destroyed_by | state sent"
+    ),
+    "policy_drafts": "decided_by decided_at | approved",
+    "organization_onboardings": "approved_by approved_at |",
     "authority_queries": "approved_by approved_at refused_at |",
 }
 # States that a row never leaves.
