@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -41,7 +41,7 @@ def add_up(context: Context) -> int:
 
 
 def _one_day(session: Session, day: date) -> None:
-    begin = datetime.combine(day, time(), clock.SHANGHAI)
+    begin = clock.midnight(day)
     hits: dict[Dimension, Counter[str]] = defaultdict(Counter)
     visitors: dict[tuple[Dimension, str], set[bytes]] = defaultdict(set)
     rows = session.execute(

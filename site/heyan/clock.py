@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -22,6 +22,11 @@ def now() -> datetime:
 def present() -> datetime:
     """Return what this host's own clock says, to be compared with another host's."""
     return datetime.now(UTC)
+
+
+def midnight(day: date) -> datetime:
+    """Return the first moment of *day* in mainland China."""
+    return datetime.combine(day, time(), tzinfo=SHANGHAI)
 
 
 def local(moment: datetime) -> datetime:

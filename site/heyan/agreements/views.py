@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -30,10 +30,6 @@ from heyan.scanning import Infected, ScannerAway, scan
 staff_pages = Blueprint("staff_agreements", __name__, url_prefix="/staff/agreements")
 Page = str | Response | tuple[str, int]
 ONE = "/<uuid:agreement_id>"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=clock.SHANGHAI)
 
 
 def _get(agreement_id: uuid.UUID) -> Agreement:
@@ -150,8 +146,8 @@ def propose() -> Page:
         party=form.party.data or "",
         role=form.role.data,
         clauses=form.clauses.data or [],
-        valid_from=_midnight(form.valid_from.data),
-        valid_until=_midnight(form.valid_until.data + timedelta(days=1)),
+        valid_from=clock.midnight(form.valid_from.data),
+        valid_until=clock.midnight(form.valid_until.data + timedelta(days=1)),
         organization_id=None if provider else uuid.UUID(form.organization.data),
     )
     try:
@@ -241,7 +237,7 @@ def breach(agreement_id: uuid.UUID) -> Page:
         web.session(),
         web.actor(),
         agreement_id,
-        happened_at=_midnight(form.happened_on.data),
+        happened_at=clock.midnight(form.happened_on.data),
         what=form.what.data or "",
         measures=form.measures.data or "",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from datetime import datetime, time
 
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -66,7 +65,7 @@ def _facts(form: AssessmentForm, event: Event | None) -> service.Facts:
         measures=form.measures.data or "",
         conclusion=form.conclusion.data or "",
         high_risk=form.residual.data == "high",
-        review_at=datetime.combine(form.review_on.data, time.min, tzinfo=clock.SHANGHAI),
+        review_at=clock.midnight(form.review_on.data),
     )
 
 

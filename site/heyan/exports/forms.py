@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -53,11 +53,7 @@ class LogForm(ScopeForm):
     def period(self) -> tuple[datetime, datetime]:
         """Return the first moment and the one after the last."""
         first, last = self.since.data, self.until.data
-        return _midnight(first), _midnight(last + timedelta(days=1))
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=clock.SHANGHAI)
+        return clock.midnight(first), clock.midnight(last + timedelta(days=1))
 
 
 class AskExportForm(Form):

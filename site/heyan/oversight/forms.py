@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -22,11 +22,6 @@ KINDS: dict[str, Any] = {
     TrainingKind.COURSE.value: _l("培训"),
     TrainingKind.EXAM.value: _l("考试"),
 }
-
-
-def start_of(day: date) -> datetime:
-    """Return the first moment of a day in Shanghai."""
-    return datetime.combine(day, time(), tzinfo=clock.SHANGHAI)
 
 
 class CloseForm(Form):
@@ -66,7 +61,7 @@ class PeriodForm(Form):
         """The first moment, and the first one after it."""
         since: date = self.since.data or clock.local(clock.now()).date()
         until: date = self.until.data or since
-        return start_of(since), start_of(until + timedelta(days=1))
+        return clock.midnight(since), clock.midnight(until + timedelta(days=1))
 
 
 class _OfColleague(Form):
@@ -95,7 +90,7 @@ class FindingForm(_OfColleague):
     @property
     def due_at(self) -> datetime:
         """The first moment at which it is overdue."""
-        return start_of((self.due.data or date.min) + timedelta(days=1))
+        return clock.midnight((self.due.data or date.min) + timedelta(days=1))
 
     @property
     def owner_id(self) -> uuid.UUID:
@@ -118,6 +113,16 @@ class TrainingForm(_OfColleague):
         [InputRequired(_l("请填写日期"))],
         description=_l("最长一年"),
     )
+
+    @property
+    def passed_at(self) -> datetime:
+        """The first moment of the day on which it was taken or passed."""
+        return clock.midnight(self.passed.data)
+
+    @property
+    def valid_until(self) -> datetime:
+        """The first moment at which it no longer counts."""
+        return clock.midnight(self.until.data + timedelta(days=1))
 
 
 class RuleForm(Form):

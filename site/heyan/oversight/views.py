@@ -38,7 +38,6 @@ from heyan.oversight.forms import (
     PeriodForm,
     RuleForm,
     TrainingForm,
-    start_of,
 )
 from heyan.oversight.models import TrainingKind
 from heyan.oversight.rules import BY_KEY
@@ -286,9 +285,7 @@ def people() -> Page:
         try:
             training.add(
                 session, web.actor(), uuid.UUID(form.account.data), TrainingKind(form.kind.data),
-                passed_at=start_of(form.passed.data or clock.now().date()),
-                valid_until=start_of((form.until.data or clock.now().date()) + timedelta(days=1)),
-                browser=client().devices,
+                passed_at=form.passed_at, valid_until=form.valid_until, browser=client().devices,
             )  # fmt: skip
         except training.TrainingRefused:
             form.account.errors = [
@@ -313,7 +310,7 @@ def rule_new() -> Page:
     if request.method == "POST" and form.validate() and form.due.data is not None:
         training.publish(
             web.session(), web.actor(), title=form.title.data or "", words=form.words.data or "",
-            due_at=start_of(form.due.data + timedelta(days=1)),
+            due_at=clock.midnight(form.due.data + timedelta(days=1)),
         )  # fmt: skip
         web.flash("success", _("已发布，并通知了全体员工"))
         return redirect(url_for("staff_oversight.people"), 303)

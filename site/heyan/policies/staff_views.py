@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -121,7 +121,7 @@ def _proposed(form: DraftForm, kind: PolicyKind, content: dict[str, Any]) -> Pol
     proposal = drafts.Proposal(
         kind=kind,
         version=form.version.data or "",
-        effective_at=datetime.combine(form.effective.data, time(0), clock.SHANGHAI),
+        effective_at=clock.midnight(form.effective.data),
         content=content,
         changes=form.changes.data or "",
         changes_en=form.changes_en.data or "",

@@ -5,13 +5,13 @@ Needs an application context, because the tables from the registry speak the pag
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime
 from typing import Any
 
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from heyan.clock import SHANGHAI
+from heyan import clock
 from heyan.policies import promises, text_agreement, text_privacy_en, text_privacy_zh
 from heyan.policies.models import PolicyKind
 from heyan.policies.sections import Section, freeze
@@ -28,7 +28,7 @@ _MISSING = {"zh": "（本机演示，未设置）", "en": "(not set on this loca
 
 def effective_at(settings: Settings) -> datetime:
     """Return the moment from which the present texts are in force."""
-    return datetime.combine(settings.policy_effective, time(0), SHANGHAI)
+    return clock.midnight(settings.policy_effective)
 
 
 def content(settings: Settings, kind: PolicyKind) -> dict[str, Any]:

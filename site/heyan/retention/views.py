@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import structlog
@@ -129,7 +129,6 @@ def hold_new() -> Page:
     form = HoldForm()
     if request.method == "GET" or not form.validate():
         return _form_page("retention/hold_new.html", form)
-    last = datetime.combine(form.until.data, time.min, tzinfo=clock.SHANGHAI)
     try:
         holds.ask(
             web.session(),
@@ -137,7 +136,7 @@ def hold_new() -> Page:
             subject_kind=HoldSubject(form.kind.data),
             subject_id=uuid.UUID(form.subject.data),
             order=_order(form),
-            ends_at=last + timedelta(days=1),
+            ends_at=clock.midnight(form.until.data + timedelta(days=1)),
         )
     except SubjectUnknown:
         form.subject.errors = [_("没有这个编号的记录，请核对种类和编号")]

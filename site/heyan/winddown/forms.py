@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from flask_babel import lazy_gettext as _l
 from wtforms import DateField
@@ -24,5 +24,4 @@ class EndingForm(Form):
     @property
     def ends_at(self) -> datetime:
         """The end of that day in Shanghai."""
-        day = datetime.combine(self.last_day.data, time.min, tzinfo=clock.SHANGHAI)
-        return day + timedelta(days=1)
+        return clock.midnight(self.last_day.data + timedelta(days=1))
