@@ -46,6 +46,7 @@ from uploads_worker import (
     retention,
     safety,
     usage,
+    viewings,
 )
 from uploads_worker.context import Context
 from uploads_worker.hosts import require_time
@@ -360,6 +361,7 @@ BROOMS: dict[str, Callable[[Context], int]] = {
     "consents": retention.consents,
     "audit": audit_expiry.expire,
     "approvals": approvals.expire,
+    "viewings": viewings.forget,
     "keyring_copies": _copies,
     "legal_orders": keeping.forget_orders,
     "archive_move": archive.move,

@@ -60,6 +60,7 @@ STEPS: dict[str, Any] = {
     "devices": _l("记住的设备"),
     "invitations": _l("激活码"),
     "upload_counts": _l("上传次数的计数"),
+    "viewings": _l("员工的查看件"),
     "notices": _l("站内通知"),
     "rate_limits": _l("限速的计数"),
     "custody": _l("材料流转的记录"),

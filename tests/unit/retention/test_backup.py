@@ -251,6 +251,18 @@ def test_backups_without_a_recipient_are_refused(stack: Machine, tmp_path: Path)
     assert "BACKUP_RECIPIENT" in done.stdout
 
 
+def test_the_copy_of_a_backup_that_is_over_leaves_the_list_with_it(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S-056, Q19: wherever the command is given from, no copy stays listed that is gone."""
+    old = tmp_path / (clocks.now() - timedelta(days=40)).strftime(backup.NAME)
+    old.mkdir()
+    copy = keyring_copies.make(context.keyring, old, age_key()[1])
+    monkeypatch.chdir(tmp_path)
+    assert backup.prune(context, Path()) == [old.name]
+    assert str(copy) not in {one.path for one in context.keyring.copies()}
+
+
 def test_fourteen_days_and_five_weeks_are_kept_and_none_beyond_35_days(
     context: Context, tmp_path: Path, clock: Clock
 ) -> None:

@@ -285,10 +285,10 @@ def test_an_open_download_breaks_off_when_the_approval_ends(
     world: World, context: Context, clerk: Reader, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C-51: what runs is asked again and stops short of its length."""
-    from heyan.custody import objects
+    from heyan.custody import stored
     from heyan.releases import downloads
 
-    monkeypatch.setattr(objects, "CHUNK", 4096)
+    monkeypatch.setattr(stored, "CHUNK", 4096)
     monkeypatch.setattr(downloads, "LOOK_SECONDS", 0.0)
     request = ask(world, clerk, case.document_id)
     approve(world, request)
