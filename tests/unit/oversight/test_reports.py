@@ -14,7 +14,7 @@ from heyan.access import Role
 from heyan.oversight.models import Finding
 from tests.enrolment import World, words_of
 from tests.oversight import entries
-from tests.staff import colleague
+from tests.staff import colleague, organization
 from uploads_worker import oversight
 from uploads_worker.context import Context
 
@@ -31,11 +31,18 @@ def test_the_report_says_who_read_what_and_is_itself_on_record(world: World) -> 
     auditor = colleague(world, Role.AUDITOR)
     clerk = colleague(world, Role.SERVICE, name="不该出现的姓名")
     entries(world, clerk.account_id, "leads.revealed", 7)
+    entries(world, clerk.account_id, "rights.shown", 3)
+    house = organization(world)
+    member = colleague(world, Role.ORGANIZER_OWNER, organization_id=house.id)
+    assert member.get("/organizer/members").status_code == 200
     entries(world, clerk.account_id, "access.denied", 1, outcome="denied")
     shown = auditor.get(PAGE + _query())
     assert shown.status_code == 200
     words = words_of(shown)
     assert re.search(rf"{str(clerk.account_id)[:12]}… leads.revealed 7", words)
+    # Looks at masked pages, and those of organizers, are reading too (I4).
+    assert re.search(rf"{str(clerk.account_id)[:12]}… rights.shown 3", words)
+    assert re.search(rf"{str(member.account_id)[:12]}… organizations.listed 1", words)
     assert "被拒绝" in words
     assert "不该出现的姓名" not in words
     assert auditor.get(f"{PAGE}?since=2026-02-01&until=2026-01-01").status_code == 422
