@@ -22,6 +22,7 @@ from heyan.contacts.forms import (
 )
 from heyan.contacts.models import ContactChannel, ContactKind, ContactState, RecordingConsent
 from heyan.contacts.models import RecordingState as State
+from heyan.contacts.recording_consent import of_whom
 from heyan.contacts.service import ContactUnknown
 from heyan.leads.hours import may_call
 
@@ -109,6 +110,7 @@ def page(
         hours=(settings.call_from_hour, settings.call_until_hour),
         upload_token=secrets.token_urlsafe(24),
         limit=settings.max_recording_bytes,
+        not_asked=of_whom(session, contact_id),
         **ready,
         **words(),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -25,6 +26,8 @@ from heyan.policies import promises
 RECORDING_KEPT = timedelta(days=REGISTRY["contact.recording"].days or 0)
 # CONTROLS section 5: a dispute, with its recordings, for three years after it was closed.
 DISPUTE_KEPT = timedelta(days=3 * 365)
+# Who refused is not asked again for so long (L-10, of the house).
+NOT_ASKED = timedelta(days=180)
 # How consent to recording may have been got (A7).
 CONSENT_WAYS = ("announcement", "spoken", "written")
 
@@ -76,6 +79,46 @@ def settle(
         consent=consent.value, before=before.value, how=way,
         served_without_recording=consent is RecordingConsent.REFUSED,
     )  # fmt: skip
+
+
+def not_asked_before(
+    session: Session,
+    *,
+    account_id: uuid.UUID | None = None,
+    lead_id: uuid.UUID | None = None,
+    phone_index: bytes | None = None,
+) -> datetime | None:
+    """Return until when nobody asks this person to be recorded: they refused lately (L-10).
+
+    A person may always say yes unasked.
+    """
+    known = (
+        (Contact.account_id, account_id),
+        (Contact.lead_id, lead_id),
+        (Contact.phone_index, phone_index),
+    )
+    same = [column == value for column, value in known if value is not None]
+    if not same:
+        return None
+    latest = session.execute(
+        select(Contact.recording_consent, Contact.at)
+        .where(or_(*same), Contact.recording_consent != RecordingConsent.NOT_ASKED)
+        .order_by(Contact.at.desc(), Contact.id.desc())
+        .limit(1)
+    ).first()
+    if latest is None or latest.recording_consent is not RecordingConsent.REFUSED:
+        return None
+    until: datetime = latest.at + NOT_ASKED
+    return until if until > clock.now() else None
+
+
+def of_whom(session: Session, contact_id: uuid.UUID) -> datetime | None:
+    """Return the same for the person of an entry."""
+    row = session.get_one(Contact, contact_id)
+    index = bytes(row.phone_index) if row.phone_index is not None else None
+    return not_asked_before(
+        session, account_id=row.account_id, lead_id=row.lead_id, phone_index=index
+    )
 
 
 def _sealed(session: Session, row: Contact) -> list[Recording]:

@@ -29,6 +29,7 @@ from heyan.contacts.models import (
     RecordingConsent,
 )
 from heyan.contacts.reading import NotNow, View
+from heyan.contacts.recording_consent import not_asked_before
 from heyan.contacts.recording_views import add_routes
 from heyan.contacts.service import Changed, ContactUnknown, Entry
 from heyan.leads.hours import may_call
@@ -160,8 +161,11 @@ def new() -> Page:
     return redirect(url_for("staff_contacts.show", contact_id=contact_id), 303)
 
 
-def _new_page(form: EntryForm, lead_id: object, account_id: object) -> str:
-    return render_template("contacts/new.html", form=form, lead_id=lead_id, account_id=account_id)
+def _new_page(form: EntryForm, lead_id: uuid.UUID | None, account_id: uuid.UUID | None) -> str:
+    until = not_asked_before(web.session(), account_id=account_id, lead_id=lead_id)
+    return render_template(
+        "contacts/new.html", form=form, lead_id=lead_id, account_id=account_id, not_asked=until
+    )
 
 
 @staff_pages.get("/<uuid:contact_id>")

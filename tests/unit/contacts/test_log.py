@@ -18,6 +18,7 @@ from heyan.contacts.models import ContactOutcome
 from heyan.contacts.reading import View
 from heyan.leads.service import phone_index
 from tests.accounts import Browser, quick, some_phone
+from tests.conftest import Clock
 from tests.contacts import LOG, act, entry, write
 from tests.enrolment import World, words_of
 from tests.public import leave
@@ -339,3 +340,19 @@ def test_without_a_standing_grant_no_reason_opens_an_entry(world: World, clerk: 
                 f"UPDATE standing_grants SET ends_at = ends_at + interval '1 year' WHERE {alive}"
             )
     assert "要求更正姓名" in act(clerk, made, "reveal", reason="handle").text
+
+
+def test_who_refused_to_be_recorded_is_not_asked_again_for_half_a_year(
+    world: World, clerk: Colleague, clock: Clock
+) -> None:
+    """L-10: the form and the entry say so until the day; a yes of one's own is still written."""
+    query, words = f"?account={world.person().account_id}", "之前不要再问"
+    assert words not in words_of(clerk.get(f"{LOG}/new{query}"))
+    for consent, said in (("refused", True), ("given", False), ("refused", True)):
+        entry(clerk, query=query, consent=consent)
+        assert (words in words_of(clerk.get(f"{LOG}/new{query}"))) is said
+    later = entry(clerk, query=query)
+    assert words in words_of(clerk.get(f"{LOG}/{later}"))
+    clock.move(timedelta(days=181))
+    other = colleague(world, Role.SERVICE)
+    assert words not in words_of(other.get(f"{LOG}/new{query}"))
