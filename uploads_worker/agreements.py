@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select
 from sqlalchemy.orm import Session, load_only
@@ -18,6 +18,7 @@ from heyan.notifications.service import notify
 from heyan.policies import promises
 from uploads_worker.context import Context
 from uploads_worker.keeping.rules import rule
+from uploads_worker.marks import mark_of, untold
 
 # Days before the end at which staff hear of it; 0 asks for the confirmation of deletion (L-12).
 MARKS = (0, 14, 60)
@@ -34,10 +35,10 @@ def tend_agreements(context: Context) -> None:
             .where(
                 Agreement.approved_at.is_not(None),
                 Agreement.deletion_confirmed_at.is_(None),
-                or_(Agreement.reminded_days.is_(None), Agreement.reminded_days > 0),
                 or_(
-                    Agreement.status == AgreementStatus.ENDED,
-                    Agreement.valid_until <= moment + timedelta(days=MARKS[-1]),
+                    (Agreement.status == AgreementStatus.ENDED)
+                    & (Agreement.reminded_days.is_(None) | (Agreement.reminded_days > 0)),
+                    untold(Agreement.valid_until, Agreement.reminded_days, MARKS, moment),
                 ),
             )
             .order_by(Agreement.id)
@@ -46,11 +47,8 @@ def tend_agreements(context: Context) -> None:
         ).all()
         people = _told(session) if ending else []
         for row in ending:
-            left = row.valid_until - moment
             over = row.status is AgreementStatus.ENDED
-            mark = 0 if over else next(days for days in MARKS if left <= timedelta(days=days))
-            if row.reminded_days is not None and row.reminded_days <= mark:
-                continue
+            mark = 0 if over else mark_of(row.valid_until, MARKS, moment)
             row.reminded_days = mark
             kind = "agreement_ending" if mark else "agreement_over"
             for account_id in people:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import load_only
 
 from heyan import clock
@@ -23,6 +23,7 @@ from heyan.db import transaction
 from heyan.policies import promises
 from uploads_worker.context import Context
 from uploads_worker.keeping.rules import outlived, rule
+from uploads_worker.marks import mark_of, untold
 
 # Days before a grant's end at which administrators and privacy officers hear of it.
 MARKS = (3, 14)
@@ -39,18 +40,14 @@ def tend_approvals(context: Context) -> None:
             select(StandingGrant)
             .where(
                 live_condition(moment),
-                StandingGrant.ends_at <= moment + timedelta(days=MARKS[-1]),
-                or_(StandingGrant.reminded_days.is_(None), StandingGrant.reminded_days > MARKS[0]),
+                # Also of a short grant, which is within two weeks of its end from the start.
+                untold(StandingGrant.ends_at, StandingGrant.reminded_days, MARKS, moment),
             )
             .order_by(StandingGrant.id)
             .limit(BATCH)
         ).all()
         for row in ending:
-            left = (row.ends_at or moment) - moment
-            mark = next(days for days in MARKS if left <= timedelta(days=days))
-            # Also said of a short grant, which is within two weeks of its end from the start.
-            if row.reminded_days is not None and row.reminded_days <= mark:
-                continue
+            mark = mark_of(row.ends_at or moment, MARKS, moment)
             row.reminded_days = mark
             for role in (Role.ADMINISTRATOR, Role.PRIVACY_OFFICER):
                 tell(session, role, "grant_ending", grant_id=row.id, days=mark)

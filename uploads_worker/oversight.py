@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import or_, select
@@ -19,6 +19,7 @@ from heyan.oversight import alerts
 from heyan.oversight.models import Finding, Training
 from uploads_worker import audit_chain
 from uploads_worker.context import Context
+from uploads_worker.marks import mark_of, untold
 
 # Entries of a slow transaction are seen late; the hourly look makes up for a worker that was away.
 LATELY = timedelta(minutes=5)
@@ -40,7 +41,8 @@ def tend_oversight(context: Context) -> None:
     with context.sessions() as session:
         alerts.watch(session, WORKER, back=LONG_AGO)
     _findings(context)
-    _training(context)
+    while _training(context) == BATCH:
+        pass
 
 
 def anchor_outside(context: Context) -> Path | None:
@@ -86,15 +88,15 @@ def _findings(context: Context) -> None:
             record(session, WORKER, "oversight.remind_finding", "finding", row.id)
 
 
-def _training(context: Context) -> None:
+def _training(context: Context) -> int:
+    """Remind some of those whose course or exam ends; return how many."""
     moment = clock.now()
     later = aliased(Training)
     with context.sessions() as session, transaction(session):
         ending = session.scalars(
             select(Training)
             .where(
-                Training.valid_until <= moment + timedelta(days=MARKS[-1]),
-                or_(Training.reminded_days.is_(None), Training.reminded_days > MARKS[0]),
+                untold(Training.valid_until, Training.reminded_days, MARKS, moment),
                 ~select(later.id)
                 .where(
                     later.account_id == Training.account_id,
@@ -107,16 +109,11 @@ def _training(context: Context) -> None:
             .limit(BATCH)
         ).all()
         for row in ending:
-            mark = _mark(row.valid_until, moment)
-            if row.reminded_days is not None and row.reminded_days <= mark:
-                continue
+            mark = mark_of(row.valid_until, MARKS, moment)
             row.reminded_days = mark
             notify(session, row.account_id, "training_ending" if mark else "training_over")
             record(
                 session, WORKER, "oversight.remind_training", "account", row.account_id,
                 kind=row.kind.value, days=mark,
             )  # fmt: skip
-
-
-def _mark(until: datetime, moment: datetime) -> int:
-    return next(days for days in MARKS if until - moment <= timedelta(days=days))
+        return len(ending)
