@@ -52,7 +52,8 @@ def _guardians(student_id: uuid.UUID, *, code: str = "", full: bool = False) -> 
 def offer_guardian(student_id: uuid.UUID) -> Page:
     """Make a code for another guardian and show it this once."""
     if request.method == "GET":
-        return redirect(url_for("students.guardians", student_id=student_id))
+        # Where the step-up leads back to.
+        return _guardians(student_id)
     try:
         code = guardians.offer(web.session(), web.actor(), web.account_id(), student_id)
     except service.StudentUnknown:
