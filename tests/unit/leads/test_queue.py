@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from heyan.access import Role
@@ -99,6 +100,22 @@ def test_the_queue_shows_masks_and_says_which_were_listed(world: World, clerk: S
     one = clerk.browser.get(path(lead))
     assert phone not in one.text
     assert "王小满" not in one.text
+
+
+def test_a_look_is_written_down_though_its_connection_was_cut(world: World, clerk: Someone) -> None:
+    """I4, C-66: what was sent ahead may get lost on its way; the page waits for another one."""
+    lead, _phone = waiting_lead(world)
+    assert clerk.browser.get(path(lead)).status_code == 200
+    with world.session() as session:
+        assert session.scalars(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE usename = current_user AND query LIKE 'INSERT INTO audit_entries%$11%'"
+            )
+        ).all()
+    assert clerk.browser.get(path(lead)).status_code == 200
+    assert clerk.browser.get(path(lead)).status_code == 200
+    assert len(audited(world, lead, "leads.shown")) == 3
 
 
 def test_a_number_is_shown_once_for_a_reason_on_record(world: World, clerk: Someone) -> None:
