@@ -17,7 +17,7 @@ from heyan.releases import recipients
 from heyan.releases.fingerprint import key_fingerprint, recipient_fingerprint
 from heyan.releases.forms import ProofForm, RecipientForm, RevokeForm
 from heyan.releases.models import Recipient, RecipientStatus
-from heyan.releases.pages import DESK_CSP, organization_id, organizer_pages
+from heyan.releases.pages import desk_page, organization_id, organizer_pages, steps_of
 from heyan.releases.recipients import (
     ForbiddenTransition,
     ProofWrong,
@@ -29,12 +29,6 @@ from heyan.releases.wording import KEY_STEPS, PURPOSES, RECIPIENT_STATES, proble
 
 KEYS = Permission.ORGANIZER_KEYS
 Page = str | Response | tuple[Any, int]
-
-
-def _desk_page(page: str, status: int = 200) -> Response:
-    response = make_response(page, status)
-    response.headers["Content-Security-Policy"] = DESK_CSP
-    return response
 
 
 def _own(recipient_id: uuid.UUID) -> Recipient:
@@ -90,7 +84,7 @@ def new_key() -> Page:
     page = render_template(
         "organizer/key_new.html", form=form, words=problem_words(), organization=organization
     )
-    return _desk_page(page, 422 if form.errors else 200)
+    return desk_page(page, 422 if form.errors else 200)
 
 
 @organizer_pages.get("/organizer/keys/<uuid:recipient_id>")
@@ -119,12 +113,7 @@ def _steps(row: Recipient) -> list[tuple[Any, Any, bool]]:
         RecipientStatus.APPROVED: row.approved_at,
         RecipientStatus.PINNED: row.pinned_at,
     }
-    steps, reached = [], True
-    for status, words in KEY_STEPS:
-        at = times[status]
-        steps.append((words, at, reached and at is None and row.ended_at is None))
-        reached = at is not None
-    return steps
+    return steps_of(KEY_STEPS, times, over=row.ended_at is not None)
 
 
 @organizer_pages.route("/organizer/keys/<uuid:recipient_id>/prove", methods=["GET", "POST"])
@@ -160,7 +149,7 @@ def prove_key(recipient_id: uuid.UUID) -> Page:
         fingerprint=recipient_fingerprint(row.recipient),
         words=problem_words(),
     )
-    return _desk_page(page, 422 if form.errors else 200)
+    return desk_page(page, 422 if form.errors else 200)
 
 
 @organizer_pages.get("/organizer/keys/<uuid:recipient_id>/challenge")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, abort
+from flask import Blueprint, abort, make_response
+from werkzeug.wrappers import Response
 
 from heyan import web
 from heyan.events.wording import title_of
@@ -36,6 +39,25 @@ def organization_id() -> uuid.UUID:
     if person is None or person.organization_id is None:
         abort(403)
     return person.organization_id
+
+
+def desk_page(page: str, status: int = 200, *, policy: str = DESK_CSP) -> Response:
+    """Return a page on which a key is made or used."""
+    response = make_response(page, status)
+    response.headers["Content-Security-Policy"] = policy
+    return response
+
+
+def steps_of(
+    steps: Iterable[tuple[Any, Any]], times: Mapping[Any, datetime | None], *, over: bool
+) -> list[tuple[Any, datetime | None, bool]]:
+    """Return a key's way as (words, time, is it the next one); of one that is *over* none is."""
+    found, reached = [], True
+    for status, words in steps:
+        at = times[status]
+        found.append((words, at, reached and at is None and not over))
+        reached = at is not None
+    return found
 
 
 def own_release(release_id: uuid.UUID) -> Release:

@@ -15,6 +15,7 @@ from heyan.access import Permission, requires
 from heyan.accounts.pages import client
 from heyan.releases.fingerprint import recipient_fingerprint
 from heyan.releases.forms import ProofForm
+from heyan.releases.pages import desk_page, steps_of
 from heyan.viewings import keys
 from heyan.viewings.forms import ConfirmKeyForm, OwnKeyForm, RevokeKeyForm
 from heyan.viewings.keys import (
@@ -26,7 +27,7 @@ from heyan.viewings.keys import (
     StaffKeyUnknown,
 )
 from heyan.viewings.models import StaffKey, StaffKeyStatus
-from heyan.viewings.pages import desk_page, own_id, staff_pages
+from heyan.viewings.pages import own_id, staff_pages
 from heyan.viewings.wording import KEY_STATES, KEY_STEPS, problem_words
 
 OWN, CONFIRM = Permission.VIEWINGS_OWN, Permission.VIEWINGS_KEYS_CONFIRM
@@ -81,12 +82,7 @@ def _steps(row: StaffKey) -> list[tuple[Any, Any, bool]]:
         StaffKeyStatus.CONFIRMED: row.confirmed_at,
         StaffKeyStatus.PINNED: row.pinned_at,
     }
-    steps, reached = [], True
-    for status, words in KEY_STEPS:
-        at = times[status]
-        steps.append((words, at, reached and at is None and row.ended_at is None))
-        reached = at is not None
-    return steps
+    return steps_of(KEY_STEPS, times, over=row.ended_at is not None)
 
 
 @staff_pages.route("/keys/<uuid:key_id>/prove", methods=["GET", "POST"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from flask import Blueprint, make_response
-from werkzeug.wrappers import Response
+from flask import Blueprint
 
 from heyan import web
 from heyan.releases.pages import DESK_CSP
@@ -19,10 +18,3 @@ VIEWING_CSP = DESK_CSP.replace("font-src", "media-src blob:; font-src")
 def own_id() -> uuid.UUID:
     """Return the account of who is here: all that these pages show is this person's own."""
     return web.account_id()
-
-
-def desk_page(page: str, status: int = 200, *, policy: str = DESK_CSP) -> Response:
-    """Return a page on which a key is made or used."""
-    response = make_response(page, status)
-    response.headers["Content-Security-Policy"] = policy
-    return response

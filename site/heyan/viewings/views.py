@@ -20,9 +20,10 @@ from heyan.documents import kinds
 from heyan.events.models import DocumentKind
 from heyan.releases import downloads
 from heyan.releases.fingerprint import recipient_fingerprint
+from heyan.releases.pages import desk_page
 from heyan.viewings import key_views, keys, service, standing
 from heyan.viewings.models import StaffKeyStatus, Viewing, ViewingState
-from heyan.viewings.pages import VIEWING_CSP, desk_page, own_id, staff_pages
+from heyan.viewings.pages import VIEWING_CSP, own_id, staff_pages
 from heyan.viewings.service import ViewingUnknown
 from heyan.viewings.wording import (
     KEY_STATES,
