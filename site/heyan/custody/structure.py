@@ -41,7 +41,10 @@ class TooManyPieces(Exception):
 
 
 def check(kind: str, data: bytes) -> None:
-    """Raise `TooManyPieces` for a file of *kind* that was made of too many."""
+    """Raise `TooManyPieces` for a file of *kind* that was made of too many.
+
+    Raises ValueError where the pieces do not join.
+    """
     walk = {"JPEG": _jpeg, "PNG": _png, "WebP": _webp}.get(kind)
     if walk is not None:
         walk(data)
@@ -97,7 +100,9 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     while (found := _TO_MARKER.match(data, at)) is not None and found.end() < len(data):
         junk += found.end() - at - 1
         count += 1
-        if junk > MOST_JUNK or count > MOST_ASIDE:
+        if junk > MOST_JUNK:
+            raise ValueError("more bytes of no segment than a damaged picture has")
+        if count > MOST_ASIDE:
             raise TooManyPieces
         marker, at = data[found.end()], found.end() + 1
         if marker == _EOI:
