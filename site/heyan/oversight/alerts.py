@@ -264,6 +264,8 @@ def get(session: Session, alert_id: uuid.UUID) -> tuple[StaffAlert, Any]:
     acts = session.execute(
         select(AuditEntry.action, func.count())
         .where(
+            # The worker has no account, and neither have visitors.
+            AuditEntry.actor_kind == rule.actor_kind,
             AuditEntry.actor_id == row.account_id,
             AuditEntry.at > row.crossed_at - rule.window,
             AuditEntry.at <= row.crossed_at,

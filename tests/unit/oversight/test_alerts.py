@@ -10,7 +10,8 @@ from sqlalchemy import TextClause, text
 from heyan import clock
 from heyan.access import Role, Scenario
 from heyan.approvals import requests
-from heyan.audit.service import OPERATOR
+from heyan.audit.service import OPERATOR, WORKER, Actor, record
+from heyan.db import transaction
 from heyan.oversight import alerts
 from heyan.oversight.alerts import crossings
 from heyan.oversight.models import StaffAlert
@@ -178,9 +179,15 @@ def test_what_the_worker_opens_in_an_hour_is_counted_outside_it(world: World) ->
         session.commit()
         assert not alerts.watch_openings(session, OPERATOR)
         session.execute(_opened(document))
-        session.commit()
+        with transaction(session):
+            record(session, Actor("public"), "trial.of_a_visitor", "lead")
+            record(session, WORKER, "trial.of_the_worker", "release")
         assert alerts.watch_openings(session, OPERATOR)
         assert not alerts.watch_openings(session, OPERATOR)
+        raised = next(one for one in alerts.listed(session) if one.rule == "openings")
+        acts = {action for action, _count in alerts.get(session, raised.id)[1]}
+        assert "trial.of_the_worker" in acts
+        assert "trial.of_a_visitor" not in acts
 
 
 def _opened(document: str, step: str = "prepared") -> TextClause:
