@@ -7,7 +7,36 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from heyan.access import requirement_of
+from tests import access
+from tests.access import Universe
 from tests.look import Read, findings
+
+# Who looks, in the order in which pages are taken: each kind of page is looked at once.
+LOOKERS = {
+    "staff": ("service", "administrator", "privacy_officer", "operations", "auditor"),
+    "organizer": ("owner_x",),
+    "account": ("student_a",),
+}
+DOORS = {"staff": ("/staff",), "organizer": ("/organizer",), "account": ("/me", "/account")}
+
+
+def addresses(universe: Universe, who: str, side: str) -> Iterator[tuple[str, str]]:
+    """Yield (endpoint, address) of what *who* may read on a *side* of the site."""
+    for rule in universe.world.app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()) or not str(rule).startswith(DOORS[side]):
+            continue
+        requirement = requirement_of(universe.world.app.view_functions[rule.endpoint])
+        needed = requirement.permission if requirement else None
+        if needed is not None and universe.may(who, needed):
+            yield rule.endpoint, access.address(universe, rule)
+
+
+def is_page(page: Any, path: str) -> bool:
+    """Tell whether *path* answers with a page and not with a file or elsewhere."""
+    answer = page.context.request.get(path, max_redirects=0)
+    kind = answer.headers.get("content-type", "")
+    return answer.status == 200 and kind.startswith("text/html")
 
 
 @contextmanager
@@ -42,6 +71,25 @@ def opened(
     context.close()
 
 
+# Words that end where their box is cut off, or stand outside of what the screen shows, unless
+# the box can be scrolled.
+CUT = """() => {
+  const wrong = new Set();
+  for (const each of document.querySelectorAll("body *")) {
+    if (!each.checkVisibility()) continue;
+    if (each.closest(".visually-hidden, .skip, svg, select, thead")) continue;
+    if (![...each.childNodes].some((part) => part.nodeType === 3 && part.data.trim())) continue;
+    const box = each.getBoundingClientRect(), style = getComputedStyle(each);
+    const scrolls = each.closest(".table-wrap, pre, textarea, .desk-stage");
+    const wide = style.display !== "inline" && each.scrollWidth > each.clientWidth + 2;
+    if (!scrolls && (wide || box.right > innerWidth + 1 || box.left < -1)) {
+      wrong.add("cut off: " + each.outerHTML.slice(0, 100));
+    }
+  }
+  return [...wrong];
+}"""
+
+
 def everything_wrong(page: Any) -> list[str]:
     """Return what is wrong with the page: a phone in the light, a desk in the dark."""
     wrong = []
@@ -49,6 +97,7 @@ def everything_wrong(page: Any) -> list[str]:
         page.set_viewport_size({"width": width, "height": 740})
         page.emulate_media(color_scheme=scheme)
         wrong += [f"{width} {scheme} {line}" for line in findings(page, only=only)]
+        wrong += [f"{width} {scheme} {line}" for line in page.evaluate(CUT)]
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if over > 0:
             wrong.append(f"{width} {scheme} {over} px wider than the screen")
