@@ -256,7 +256,8 @@ def _end_ways_in(owner: psycopg.Connection[Any]) -> None:
     for table in WAYS_IN:
         owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
     for table, ended, open_ in UNDERWAY:
-        owner.execute(f"UPDATE {table} SET {ended} WHERE {open_}")  # noqa: S608 - our own words
+        end = sql.SQL("UPDATE {} SET {} WHERE {}")
+        owner.execute(end.format(sql.Identifier(table), sql.SQL(ended), sql.SQL(open_)))
     owner.commit()
 
 

@@ -73,9 +73,7 @@ _WORDS = {
         "不是您给的话，请在“学员”页冻结或解除。"
     ),
     "account_guardian_ended": _l("一项共同监护的绑定已经解除。"),
-    "account_guardian_disputed": _l(
-        "对方对一项共同监护的绑定提出异议，已经冻结，现在看不到进展。"
-    ),
+    "account_guardian_disputed": _l("对方对一项共同监护的绑定提出异议，已经冻结，现在看不到进展。"),
     "account_guardian_resumed": _l("一项共同监护的绑定取消了冻结，又能看到进展。"),
     "guardian_disputed": _l(
         "有监护人对共同监护的绑定提出异议，绑定已冻结。请了解情况，必要时联系双方。"

@@ -109,8 +109,7 @@ def access() -> Page:
         "staff/access.html",
         roles=[(role, ROLE_NAMES[role.value], REALM_OF[role].value) for role in Role],
         permissions=[
-            (PERMISSION_NAMES[item], [item in GRANTS[role] for role in Role])
-            for item in Permission
+            (PERMISSION_NAMES[item], [item in GRANTS[role] for role in Role]) for item in Permission
         ],
         scenarios=[
             (

@@ -84,7 +84,7 @@ FIELDS = {
 def test_only_an_order_of_two_people_hands_out_ciphertexts_in_its_scope(
     world: World, context: Context, stack: Machine, tmp_path: Path, offline: str
 ) -> None:
-    """G6, S-064, S-065, L-35: neither database, bucket nor keyring opens it; the offline key does."""
+    """G6, S-064, S-065, L-35: neither database, bucket nor keyring opens it; its key does."""
     account, phone = closed(world, context)
     other, other_phone = closed(world, context)
     sweep.BROOMS["archive_move"](context)
