@@ -118,3 +118,21 @@ def test_a_slow_change_is_not_hurried_and_takes_no_other_number(
     with world.session() as session:
         changes.stop(session, one.actor, person.account_id, change_id)
     refused(world, "UPDATE account_changes SET ended_at = NULL WHERE id = :c", c=change_id)
+
+
+def test_whose_a_row_is_and_what_was_sealed_stand(world: World, person: Person) -> None:
+    """C-70, SECURITY 11: neither picture, owner, key of an organizer nor realm is exchanged."""
+    event = world.event()
+    registration_id = uuid.UUID(person.submitted(event.slug)[0])
+    for what in (
+        "ciphertext_sha256 = '\\x00'", "commitment = '\\x00'", "object_key = 'sealed/other'",
+        "object_version = 'other'", "vault_key_id = vault_key_id", "received_at = now()",
+        "registration_id = registration_id", "kind = kind", "destroyed_at = now()",
+    ):  # fmt: skip
+        refused(world, f"UPDATE documents SET {what} WHERE registration_id = :r", r=registration_id)
+    for what in ("account_id = account_id", "student_id = student_id", "event_id = event_id"):
+        refused(world, f"UPDATE registrations SET {what} WHERE id = :r", r=registration_id)
+    for what in ("realm = 'staff'", "organization_id = NULL"):
+        refused(world, f"UPDATE accounts SET {what} WHERE id = :a", a=person.account_id)
+    refused(world, "UPDATE recipients SET recipient = 'age1other'")
+    refused(world, "UPDATE recipients SET organization_id = organization_id")
