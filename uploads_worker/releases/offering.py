@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from heyan import clock
@@ -15,11 +15,11 @@ from heyan.access import Realm
 from heyan.accounts.models import Account, AccountStatus
 from heyan.agreements import service as agreements
 from heyan.audit.service import WORKER, record
-from heyan.db import transaction, uuid7
+from heyan.db import transaction
 from heyan.documents.custody import note_steps
 from heyan.documents.models import CustodyStep, Document, DocumentState
 from heyan.documents.states import TRANSITIONS
-from heyan.notifications.models import Notice
+from heyan.notifications.service import notify_many
 from heyan.registrations.models import Registration
 from heyan.releases.models import ItemState, Release, ReleaseItem, ReleaseState
 from heyan.releases.states import move_release
@@ -167,34 +167,26 @@ def _tell_people(session: Session, claim: Claim, made: Written) -> None:
         for paper in person.papers
         if paper.document_id in inside
     )
-    rows = []
+    told = []
     for some in _batches(sorted(counts)):
         owners = session.execute(
             select(Registration.id, Registration.account_id).where(Registration.id.in_(some))
         )
-        rows += [
-            _notice(
+        told += [
+            (
                 account_id,
-                "document_handed_over",
-                registration_id=registration_id,
-                release_number=claim.number,
-                documents=counts[registration_id],
+                {
+                    "registration_id": registration_id,
+                    "release_number": claim.number,
+                    "documents": counts[registration_id],
+                },
             )
             for registration_id, account_id in owners
         ]
-    rows += [
-        _notice(member, "release_offered", release_id=claim.release_id, number=claim.number)
-        for member in members(session, claim.organization_id)
-    ]
-    if rows:
-        session.execute(insert(Notice), rows)
-
-
-def _notice(account_id: uuid.UUID, kind: str, **params: object) -> dict[str, object]:
-    plain = {key: str(value) for key, value in params.items()}
-    return {
-        "id": uuid7(), "account_id": account_id, "kind": kind, "params": plain, "at": clock.now()
-    }  # fmt: skip
+    notify_many(session, "document_handed_over", told)
+    offered = {"release_id": claim.release_id, "number": claim.number}
+    people = members(session, claim.organization_id)
+    notify_many(session, "release_offered", [(member, offered) for member in people])
 
 
 def members(session: Session, organization_id: uuid.UUID) -> list[uuid.UUID]:

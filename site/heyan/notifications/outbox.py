@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -27,10 +28,15 @@ __all__ = [
     "BudgetSpent",
     "address_index",
     "mask",
-    "queue_notice",
+    "queue_notices",
     "send",
     "send_code",
 ]
+
+# An account and what its notice names.
+Told = tuple[uuid.UUID, Mapping[str, object]]
+# Accounts in one statement.
+BATCH = 5000
 
 
 def address_index(channel: MessageChannel, address: str) -> bytes:
@@ -105,17 +111,26 @@ def send(
     ]  # fmt: skip
 
 
-def queue_notice(
-    session: Session, account_id: uuid.UUID, kind: str, params: dict[str, object]
-) -> None:
-    """Send a notice of the site by the account's channels too, as its kind and choices say."""
+def queue_notices(session: Session, kind: str, told: Sequence[Told]) -> None:
+    """Send notices of the site by the accounts' channels too, as their kind and choices say."""
     goes = kinds.of(kind)
-    for reach in _reaches(session, account_id):
-        if reach.channel in goes.channels and (goes.essential or reach.wants_all):
-            _queue(
-                session, reach.channel, reach.address, kind, reach.locale, params,
-                account_id=account_id,
-            )  # fmt: skip
+    for at in range(0, len(told), BATCH):
+        some = told[at : at + BATCH]
+        wanted = select(Reach).where(
+            Reach.account_id.in_({account_id for account_id, _params in some}),
+            Reach.channel.in_(goes.channels),
+        )
+        if not goes.essential:
+            wanted = wanted.where(Reach.wants_all)
+        reaches: dict[uuid.UUID, list[Reach]] = {}
+        for reach in session.scalars(wanted):
+            reaches.setdefault(reach.account_id, []).append(reach)
+        for account_id, params in some:
+            for reach in reaches.get(account_id, ()):
+                _queue(
+                    session, reach.channel, reach.address, kind, reach.locale, params,
+                    account_id=account_id,
+                )  # fmt: skip
 
 
 def _reaches(session: Session, account_id: uuid.UUID) -> list[Reach]:
@@ -134,7 +149,7 @@ def _queue(
     address: str,
     kind: str,
     locale: str,
-    params: dict[str, object],
+    params: Mapping[str, object],
     *,
     account_id: uuid.UUID | None = None,
     source: bytes | None = None,

@@ -7,9 +7,12 @@ import uuid
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from heyan import clock
 from heyan.consent.purposes import GUARDIAN, HAND_OVER, IDENTITY_DOCUMENTS
 from heyan.custody import signing
 from heyan.documents.models import DocumentState
+from heyan.notifications import outbox
+from heyan.notifications.models import MessageChannel, Reach
 from heyan.releases.models import ReleaseState
 from tests.releases import Batches, Organizer
 from uploads_worker.releases import build_release
@@ -74,6 +77,43 @@ def test_a_batch_holds_what_was_handed_in_and_says_so(
         "SELECT outcome FROM audit_entries WHERE action = 'releases.offer' AND subject_id = :r",
         r=str(release.id),
     ) == [("done",)]
+
+
+def test_a_batch_is_told_by_mail_to_whom_asked_for_all_mail(
+    batches: Batches, organizer: Organizer
+) -> None:
+    """C3, L2b: the student and the organizer's member; who did not ask finds it on the site."""
+    asked, quiet = (
+        batches.enrol(organizer, name=name, pictures=[b"\xff\xd8" + uuid.uuid4().bytes])
+        for name in ("王小满", "李雷")
+    )
+    for account_id, wants_all in (
+        (asked.account_id, True), (quiet.account_id, False), (organizer.member_id, True)
+    ):  # fmt: skip
+        address = f"{uuid.uuid4().hex}@example.com"
+        with batches.session() as session:
+            session.add(
+                Reach(
+                    account_id=account_id,
+                    channel=MessageChannel.EMAIL,
+                    address=address,
+                    address_index=outbox.address_index(MessageChannel.EMAIL, address),
+                    locale="zh_CN",
+                    wants_all=wants_all,
+                    verified_at=clock.now(),
+                )
+            )
+            session.commit()
+    build(batches, organizer)
+    mails = batches.rows(
+        "SELECT account_id, kind FROM messages WHERE account_id IN (:a, :q, :m)",
+        a=asked.account_id, q=quiet.account_id, m=organizer.member_id,
+    )  # fmt: skip
+    assert {(row[0], row[1]) for row in mails} == {
+        (asked.account_id, "document_handed_over"),
+        (organizer.member_id, "release_offered"),
+    }
+    assert len(mails) == 2
 
 
 def test_the_next_batch_holds_only_what_is_new(batches: Batches, organizer: Organizer) -> None:
