@@ -185,7 +185,7 @@ async def _put_back(app: procrastinate.App, job: QueuedJob) -> None:
     except exceptions.ConnectorException:
         # The same job waits already (its queueing lock says so): that one will do.
         with contextlib.suppress(exceptions.ConnectorException):
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+            await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)
     else:
         log.info("job.taken_up", job=job.task_name, id=job.id)
 
