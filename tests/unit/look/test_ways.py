@@ -46,6 +46,7 @@ ELSEWHERE = {
     *("staff.enable",),
     # Stand on their thing's page while it waits; a key comes into the queue once it is proven.
     *("staff_agreements.activate", "staff_organizations.approve", "staff_recipients.show"),
+    *("staff_approvals.decide",),
     *("staff_recipients.confirm", "staff_recipients.approve", "staff_recipients.reject"),
     # Found by number; no list of everybody's accounts is given.
     *("staff_assistance.show", "staff_assistance.ask", "staff_assistance.freeze"),
@@ -73,11 +74,14 @@ class Page(HTMLParser):
         found = given.get({"a": "href", "form": "action"}.get(tag, ""))
         if found and urlsplit(found).netloc == "":
             self.to.add(found.partition("#")[0])
-        self.chinese += [given[name] for name in SAID & set(given) if CHINESE.search(given[name])]
+        # What says of itself that it is Chinese is meant to be; the whole page does not.
+        meant = bool(self.open and self.open[-1])
+        meant = meant or (tag != "html" and given.get("lang") == "zh-CN")
+        if not meant:
+            said = (given[name] for name in SAID & set(given))
+            self.chinese += [each for each in said if CHINESE.search(each)]
         if tag not in VOID:
-            # What says of itself that it is Chinese is meant to be; the whole page does not.
-            inside = bool(self.open and self.open[-1])
-            self.open.append(inside or (tag != "html" and given.get("lang") == "zh-CN"))
+            self.open.append(meant)
 
     def handle_endtag(self, tag: str) -> None:
         """Leave an element."""

@@ -86,6 +86,13 @@ def people(site: Flask, web_engine: Engine) -> list[Reached]:
 
 
 @pytest.fixture
+def nothing_sent(owner_engine: Engine) -> None:
+    """An hour's budget that no other test has spent of, and nobody else's messages waiting."""
+    with owner_engine.begin() as owner:
+        owner.execute(text("DELETE FROM messages"))
+
+
+@pytest.fixture
 def version(web_engine: Engine, owner_engine: Engine) -> Iterator[uuid.UUID]:
     """A material change, published; gone after the test."""
     with Session(web_engine) as session:
@@ -135,6 +142,7 @@ def killed(target: object, *arguments: object) -> multiprocessing.process.BasePr
     return process
 
 
+@pytest.mark.usefixtures("nothing_sent")
 def test_a_round_through_both_ways_reaches_each_once_and_survives_two_deaths(
     web_engine: Engine,
     sending: WorkerSettings,
