@@ -29,8 +29,8 @@ _TO_MARKER = re.compile(rb"[^\xff]*\xff+")
 # Inside the data of a scan, what is neither a stuffed byte nor a restart ends it.
 _SCAN_ENDS = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 _SOS, _EOI = 0xDA, 0xD9
-# Start, temporary, restarts and a stuffed byte: nothing follows that has a length.
 _EXIF, _EDITOR = 0xE1, 0xED
+# Start, temporary, restarts and a stuffed byte: nothing follows that has a length.
 _ALONE = frozenset({0x00, 0x01, 0xD8, *range(0xD0, 0xD8)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
