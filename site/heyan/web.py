@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request, url_for
-from flask_login import current_user
+from flask_login import current_user, logout_user
 from sqlalchemy.orm import Session, sessionmaker
 
 from heyan.accounts.sessions import SignedIn
@@ -95,6 +95,12 @@ def login_session() -> SignedIn | None:
     """Return who is signed in with this request's cookie, or None."""
     person: Any = current_user._get_current_object()  # noqa: SLF001 - Werkzeug's documented way
     return person if isinstance(person, SignedIn) else None
+
+
+def know_nobody() -> None:
+    """Draw the rest of this request's page for a stranger, whose session has just ended."""
+    logout_user()
+    g.drop_session_cookie = True
 
 
 def account_id() -> uuid.UUID:

@@ -311,6 +311,8 @@ def close() -> Page:
     text = _("我要求注销账号并撤回全部同意。")
     asked = Asked(kind=RightsKind.CLOSE, account_id=mine, signed_in=True)
     done = acts.close(session, web.actor(), asked, web.evidence(), text)
+    # The page says that its reader is signed out: its head must not offer what needs an account.
+    web.know_nobody()
     return render_template("rights/closed.html", request_row=done, holders=held, **_result(done))
 
 

@@ -228,6 +228,12 @@ def test_closing_asks_for_nothing_and_leaves_nothing(
     said = words_of(closed)
     assert "账号已注销" in said
     assert "留下什么，为什么" in said
+    # The page of somebody signed out: its head offers signing in and nothing of an account.
+    head = closed.text.split("<main")[0]
+    assert "/account/login" in head
+    assert "/account/logout" not in head
+    assert "/me/" not in head
+    assert person.client.get_cookie("heyan_session") is None
     assert person.get("/me/data").status_code in (302, 303)
     run_once(context)
     (row,) = world.rows("SELECT * FROM accounts WHERE id = :a", a=person.account_id)
