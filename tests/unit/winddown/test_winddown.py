@@ -95,7 +95,9 @@ def test_a_proposal_that_nobody_approved_in_time_makes_way_for_another(
     refused = administrator.post(f"{PAGE}/approve", page=PAGE)
     assert refused.status_code == 409
     assert "重新提出" in words_of(refused)
-    assert "要求撤销" in words_of(officer.get(PAGE))
+    said = words_of(officer.get(PAGE))
+    assert "撤销这个提议" in said
+    assert "没有按时批准" in said
     assert officer.post(f"{PAGE}/cancel", page=PAGE).status_code == 303
     announce((officer, administrator))
 
