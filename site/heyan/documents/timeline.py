@@ -67,6 +67,8 @@ class Custody:
     reason: Reason | None
     reason_text: str
     destroy_at: datetime
+    # The time has come, as after a withdrawal: a past moment would be no promise.
+    destroying: bool
     destroyed: bool
     shown: list[Shown]
 
@@ -95,6 +97,7 @@ def custody_of(
         reason=reason(code) if code else None,
         reason_text=decision.reason_text if decision is not None and came_back else "",
         destroy_at=document.destroy_due_at,
+        destroying=document.destroy_due_at <= clock.now(),
         destroyed=document.destroyed_at is not None,
         shown=shown_to_staff(steps),
     )
@@ -285,4 +288,6 @@ def _destroyed(last: dict[CustodyStep, CustodyEvent], document: Document) -> Sea
         Line(_("钥匙销毁后，备份中的副本也无法打开。您会收到销毁凭证。")),
     ]
     state = "now" if document.destroy_reason in ("superseded", "withdrawn") else "later"
+    if document.destroy_due_at <= clock.now():
+        return Seal("destroyed", "now", _("正在销毁"), lines=lines)
     return Seal("destroyed", state, _("最迟销毁"), at=document.destroy_due_at, lines=lines)

@@ -104,6 +104,10 @@ def test_withdrawing_before_the_hand_over_destroys_the_object(
     assert "这次报名随之取消" in said
     assert "1 份材料立即安排销毁" in said
     assert person.post(path).status_code == 303
+    # Until it is done the custody page names no last moment that has already passed.
+    shown = words_of(person.get(f"/documents/{document}"))
+    assert "最迟销毁" not in shown
+    assert shown.count("正在销毁") >= 2
     run_once(context)
     (row,) = world.rows("SELECT state, object_key FROM documents WHERE id = :d", d=document)
     assert row.state == "destroyed"
