@@ -36,11 +36,13 @@ def close() -> tuple[str, int] | None:
 
 
 def _announced() -> ServiceEnding | None:
-    if request.method in ("GET", "HEAD"):
-        return service.announced(web.reading())
-    # A body may take minutes to come: no connection of the database waits for it.
-    with web.heyan().readers() as session:
-        return service.announced(session)
+    session = web.reading()
+    found = service.announced(session)
+    if request.method not in ("GET", "HEAD"):
+        # A body may take minutes to come: no connection of the database waits for it. Asking on
+        # another one would hold two at once, and many uploads would wait for one another.
+        session.commit()
+    return found
 
 
 def ends_on() -> datetime | None:
